@@ -42,7 +42,7 @@ public:
     static constexpr std::size_t max_subject = 47;
 
     /// No error. Only what Result::error() returns when there is none.
-    constexpr Error() noexcept : operation_(""), subject_{} {}
+    Error() noexcept : operation_(""), subject_{} {}
     /// `operation` must be a string literal or otherwise outlive the error; it is not copied.
     Error(std::error_code code, const char* operation, std::string_view subject = {}) noexcept;
     Error(errc code, const char* operation, std::string_view subject = {}) noexcept

@@ -11,6 +11,7 @@ nexus_fiber_start:
     .cfi_startproc
     .cfi_undefined rip
     xorl %ebp, %ebp
+    andq $-16, %rsp
     call nexus_fiber_main
     ud2
     .cfi_endproc

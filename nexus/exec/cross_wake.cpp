@@ -1,0 +1,113 @@
+#include "nexus/exec/cross_wake.hpp"
+
+#include "nexus/exec/executor.hpp"
+
+#include <new>
+#include <vector>
+
+namespace nexus {
+
+using detail::CrossNode;
+using detail::Task;
+
+CrossWake::CrossWake(Executor& executor) noexcept : executor_(&executor) {}
+
+void CrossWake::release() noexcept {
+    if (references_.fetch_sub_acq_rel(1) == 1) delete this;
+}
+
+void CrossWake::push(CrossNode& node) noexcept {
+    queue_.push(&node);
+    switch (gate_.after_push()) {
+    case ParkGate::Duty::none: break;
+    case ParkGate::Duty::poke:
+        if (has_poker_.load_acquire()) poker_.signal();
+        break;
+    case ParkGate::Duty::drain_closed: drain_closed(); break;
+    }
+}
+
+bool CrossWake::wake(Task& task) noexcept {
+    if (task.state.completed()) return false;
+    if (on_owner_thread() && executor_ != nullptr) {
+        executor_->wake(task);
+        return true;
+    }
+    if (task.state.try_set_queued(Sharing::shared)) push(task);
+    return true;
+}
+
+void CrossWake::dispose(Task& task) noexcept {
+    if (on_owner_thread() && executor_ != nullptr) {
+        executor_->defer_free(task);
+        return;
+    }
+    // QUEUED keeps the task from being TERMINAL while it travels; whoever pops it clears QUEUED and frees.
+    if (task.state.try_set_queued(Sharing::shared)) push(task);
+}
+
+Result<os::EventFd*> CrossWake::poker() {
+    if (!has_poker_.load_acquire()) {
+        auto created = os::EventFd::create();
+        if (!created) return created.error();
+        poker_ = std::move(*created);
+        has_poker_.store_release(true); // partner: the load in push()
+    }
+    return &poker_;
+}
+
+void* CrossWake::allocate(std::size_t bytes) {
+    if (bytes <= slot_bytes) return slab_.allocate();
+    return ::operator new(bytes, std::align_val_t{slot_alignment});
+}
+
+void CrossWake::free_memory(Task& task) noexcept {
+    const bool from_slab = (task.state.load() & StateWord::slab_bit) != 0;
+    detail::destroyed(task.context.sanitizer);
+    task.~Task();
+    if (from_slab) {
+        slab_.deallocate(&task);
+    } else {
+        ::operator delete(&task, std::align_val_t{slot_alignment});
+    }
+}
+
+void CrossWake::free_task(Task& task) noexcept {
+    task.unlink();
+    free_memory(task);
+}
+
+void CrossWake::free_survivor(Task& task) noexcept {
+    {
+        std::lock_guard lock(mutex_);
+        free_memory(task);
+    }
+    release();
+}
+
+void CrossWake::close(std::size_t survivors) noexcept {
+    // SAFETY: relaxed; the executor's own count is still held.
+    references_.fetch_add_relaxed(static_cast<std::uint32_t>(survivors));
+    executor_ = nullptr;
+    gate_.close();
+    drain_closed();
+}
+
+void CrossWake::drain_closed() noexcept {
+    for (;;) {
+        CrossNode* node = nullptr;
+        {
+            std::lock_guard lock(mutex_); // one consumer at a time
+            node = pop();
+        }
+        if (node == nullptr) return;
+        if (node->deliver != nullptr) {
+            node->deliver(*node, nullptr);
+            continue;
+        }
+        auto& task = static_cast<Task&>(*node);
+        if (task.state.clear_queued_completed(Sharing::shared) != FreeAction::retain) free_survivor(task);
+    }
+}
+
+} // namespace nexus

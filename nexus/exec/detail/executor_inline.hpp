@@ -1,0 +1,120 @@
+// Bodies of Executor that are inlined into wait points and spawns: the choice of the next fiber, and task creation.
+#pragma once
+
+#include "nexus/exec/executor.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace nexus {
+
+inline bool Executor::suspension_forbidden(const detail::Task& task) const noexcept {
+    return (static_cast<unsigned>(task.no_suspend) | task.borrows.mutable_live |
+            (strict_borrows_ ? task.borrows.live : 0U)) != 0;
+}
+
+inline void Executor::begin_cycle() noexcept {
+    cycle_left_ = std::min(ready_.size(), tasks_per_cycle_);
+    allowance_.runs -= static_cast<std::int64_t>(cycle_left_);
+    --allowance_.cycles;
+}
+
+/// The end of a cycle without a switch to the loop: only when nothing waits for the loop's attention.
+inline bool Executor::cross_cycle_in_place() noexcept {
+    if (ready_.empty() || allowance_.runs <= 0 || allowance_.cycles <= 0) return false;
+    if (cross_->maybe_nonempty() || unhandled_ != nullptr) return false;
+    if (deferred_ != nullptr) drain_deferred_free();
+    begin_cycle();
+    return true;
+}
+
+inline detail::Task* Executor::next_to_run() noexcept {
+    for (;;) {
+        if (cycle_left_ == 0 && !cross_cycle_in_place()) return nullptr;
+        detail::Task* task = choice_.choose == nullptr
+                                 ? ready_.pop()
+                                 : ready_.pop_at(choice_.choose(choice_.context, cycle_left_));
+        --cycle_left_;
+        if (task->outcome != detail::Outcome::pending) [[unlikely]] {
+            drop_stale(*task);
+            continue;
+        }
+        ++runs_;
+        task->state.clear_queued(task->sharing);
+        return task;
+    }
+}
+
+namespace detail {
+
+/// What a fiber with a closure of type F does: the closure lives at the top of the stack and is used up there.
+template <class F, class T>
+struct FiberBody {
+    [[nodiscard]] static std::byte* address(const Stack& stack) noexcept {
+        // SAFETY: address arithmetic inside the stack; rounding down keeps it inside (check_closure_fits).
+        const auto top = reinterpret_cast<std::uintptr_t>(stack.top);
+        const std::uintptr_t at = (top - sizeof(F)) & ~(std::uintptr_t{alignof(F)} - 1);
+        return stack.top - (top - at);
+    }
+    static F* closure(const Task& task) noexcept {
+        // SAFETY: create_task constructed an F there, and nothing has destroyed it yet.
+        return std::launder(reinterpret_cast<F*>(address(*task.stack)));
+    }
+    static void run(Task& task) {
+        struct Closure {
+            F* function;
+            ~Closure() { function->~F(); }
+        } body{closure(task)};
+        if constexpr (std::is_void_v<T>) {
+            std::invoke(std::move(*body.function));
+        } else {
+            auto& typed = static_cast<TypedTask<T>&>(task);
+            ::new (static_cast<void*>(&typed.output.value)) T(std::invoke(std::move(*body.function)));
+            task.outcome = Outcome::value; // from here on the output has to be destroyed (EX-9)
+        }
+    }
+    static void discard(Task& task) noexcept { closure(task)->~F(); }
+    static void destroy_output([[maybe_unused]] Task& task) noexcept {
+        if constexpr (!std::is_void_v<T>) static_cast<TypedTask<T>&>(task).output.value.~T();
+    }
+    static constexpr TaskOps ops{&run, &discard, &destroy_output, sizeof(TypedTask<T>)};
+};
+
+} // namespace detail
+
+template <class T, class F>
+detail::TypedTask<T>& Executor::create_task(F&& body, SpawnOptions options, unsigned references,
+                                            StateWord::Word flags) {
+    using Body = detail::FiberBody<std::decay_t<F>, T>;
+    static_assert(!std::is_reference_v<T>, "a fiber cannot return a reference: return a value or a pointer");
+    static_assert(alignof(std::decay_t<F>) <= 4096);
+    if (closing_) [[unlikely]] throw_closing();
+    struct Undo { // gives back what was had when a later step throws
+        Executor& executor;
+        Stack* stack = nullptr;
+        ~Undo() {
+            if (stack != nullptr) executor.stacks_.release(stack);
+        }
+    } undo{*this, take_stack(options.stack_size)};
+    check_closure_fits(*undo.stack, sizeof(std::decay_t<F>) + alignof(std::decay_t<F>));
+    if constexpr (sizeof(detail::TypedTask<T>) <= CrossWake::slot_bytes) flags |= StateWord::slab_bit;
+    std::byte* closure = Body::address(*undo.stack);
+    ::new (static_cast<void*>(closure)) std::decay_t<F>(std::forward<F>(body));
+    void* memory = nullptr;
+    try {
+        memory = cross_->allocate(sizeof(detail::TypedTask<T>));
+    } catch (...) {
+        // SAFETY: the object was constructed there just above.
+        std::destroy_at(std::launder(reinterpret_cast<std::decay_t<F>*>(closure)));
+        throw;
+    }
+    auto* task = ::new (memory) detail::TypedTask<T>(references, flags);
+    admit(*task, std::exchange(undo.stack, nullptr), closure, Body::ops, options);
+    return *task;
+}
+
+} // namespace nexus

@@ -1,0 +1,365 @@
+#include "nexus/exec/executor.hpp"
+
+#include "nexus/base/call_site.hpp"
+#include "nexus/base/usage_error.hpp"
+#include "nexus/exec/join_handle.hpp"
+#include "nexus/exec/wait.hpp"
+#include "nexus/os/clock.hpp"
+
+#include <stdexcept>
+
+namespace nexus {
+
+using detail::CrossNode;
+using detail::Outcome;
+using detail::Task;
+
+namespace {
+
+/// Fibers alive at once under TSan, which keeps a full thread state for each and has room for 8,000 or so.
+constexpr std::size_t tsan_fiber_cap = 4000;
+/// Room that the first frames of a fiber need beside its closure.
+constexpr std::size_t minimum_frame_bytes = 4096;
+
+std::int64_t read_monotonic(void* /*context*/) noexcept { return os::monotonic_ns(); }
+
+} // namespace
+
+Executor::Executor(ExecutorOptions options)
+    : exceptions_(detail::exception_state()), ledger_slot_(ledger_slot()), tasks_per_cycle_(options.tasks_per_cycle),
+      cross_(new CrossWake(*this)), stacks_(options.stacks), default_stack_bytes_(options.stack_size),
+      strict_borrows_(options.strict_borrows), clock_{&read_monotonic, nullptr}, timers_(os::monotonic_ns()),
+      stats_(std::make_shared<ShutdownStatsAtomics>()) {
+    if (options.tasks_per_cycle == 0) throw UsageError("Executor: tasks_per_cycle must be at least 1");
+    default_stack_class_ = stacks_.size_class(default_stack_bytes_);
+    detail::fiber_entry = &Executor::fiber_main;
+    detail::adopted(loop_context_.sanitizer);
+    event_time_ns_ = now_ns();
+}
+
+Executor::~Executor() {
+    shutdown();
+    cross_->release();
+}
+
+Executor::Enter::Enter(Executor& executor) noexcept : previous_(current_executor_) {
+    current_executor_ = &executor;
+    executor.outer_ledger_ = *executor.ledger_slot_;
+}
+
+Executor::Enter::~Enter() { current_executor_ = previous_; }
+
+void Executor::throw_outside_fiber(const char* what) {
+    throw UsageError(std::string(what) + "() called outside a fiber: only code that runs inside block_on, or in a "
+                                         "fiber spawned there, can wait; call it from there");
+}
+
+void Executor::throw_closing() const {
+    throw UsageError("spawn during teardown: the runtime is unwinding its fibers and takes no new ones; "
+                     "spawn before block_on returns, or check for the shutdown signal first");
+}
+
+void Executor::set_tasks_per_cycle(std::size_t limit) {
+    if (limit == 0) throw UsageError("set_tasks_per_cycle(0): at least one task has to run in a cycle");
+    tasks_per_cycle_ = limit;
+}
+
+// --- spawn ---
+
+Stack* Executor::take_stack(std::size_t bytes) {
+#if defined(NEXUS_TSAN)
+    if (live_count_ >= tsan_fiber_cap) {
+        throw UsageError("more than 4,000 living fibers under ThreadSanitizer: it cannot follow that many");
+    }
+#else
+    (void)tsan_fiber_cap;
+#endif
+    const std::uint32_t size_class =
+        bytes == 0 || bytes == default_stack_bytes_ ? default_stack_class_ : stacks_.size_class(bytes);
+    return stacks_.acquire(size_class).value();
+}
+
+void Executor::check_closure_fits(const Stack& stack, std::size_t closure_bytes) const {
+    if (closure_bytes + minimum_frame_bytes <= stack.usable_bytes()) return;
+    throw UsageError("spawn: a closure of " + std::to_string(closure_bytes) + " bytes does not fit into a stack of " +
+                     std::to_string(stack.usable_bytes()) +
+                     "; hold large state by pointer, or raise SpawnOptions::stack_size");
+}
+
+void Executor::admit(Task& task, Stack* stack, std::byte* closure, const detail::TaskOps& ops,
+                     SpawnOptions options) noexcept {
+    task.stack = stack;
+    task.ops = &ops;
+    task.owner = cross_;
+    task.spawn_site = options.site;
+    task.borrows.fiber_name = options.name != nullptr ? options.name : "fiber";
+    task.id = next_id_++;
+    detail::make_context(task.context, stack->limit, closure);
+    detail::created(task.context.sanitizer, stack->limit, stack->top);
+    all_tasks_.push_back(task);
+    ++live_count_;
+    ++outstanding_;
+    wake(task);
+}
+
+// --- life of a fiber ---
+
+void Executor::fiber_main() noexcept {
+    Executor& executor = *current_executor_;
+    Task& me = *executor.current_;
+    try {
+        if ((me.stop & detail::stop_bit::abort) != 0) {
+            me.ops->discard(me);
+            me.outcome = Outcome::aborted;
+        } else {
+            me.ops->run(me);
+            me.outcome = Outcome::value;
+        }
+    } catch (const Aborted&) {
+        me.outcome = Outcome::aborted;
+    } catch (...) {
+        // A destructor of the closure cannot get here after the output was stored: it would have been noexcept.
+        me.outcome = Outcome::failed;
+        me.failure = std::current_exception();
+    }
+    executor.finish_current();
+}
+
+void Executor::complete(Task& task) noexcept {
+    --live_count_;
+    ++completed_in_run_;
+    if (detail::CompletionListener* listener = std::exchange(task.listener, nullptr); listener != nullptr) {
+        listener->on_complete(*listener, task);
+    }
+    if (!task.state.has_join()) {
+        if (task.failure != nullptr) report_unhandled(std::exchange(task.failure, nullptr), task.name());
+        if (task.outcome == Outcome::value) task.ops->destroy_output(task);
+        task.ops = nullptr;
+    }
+    if (task.state.complete_and_drop(task.sharing) != FreeAction::retain) defer_free(task);
+}
+
+void Executor::finish_current() noexcept {
+    Task& me = *current_;
+    if (me.borrows.live != 0) [[unlikely]] close_ledger(me.borrows);
+    complete(me);
+    // The last switch writes its handle into the graveyard, so that the header may be freed before it.
+    detail::destroyed(graveyard_.sanitizer);
+    graveyard_.sanitizer = std::exchange(me.context.sanitizer, {});
+    stacks_.release(std::exchange(me.stack, nullptr));
+    Task* next = next_to_run();
+    current_ = next;
+    *ledger_slot_ = next != nullptr ? &next->borrows : outer_ledger_;
+    detail::switch_context_for_good(graveyard_, next != nullptr ? next->context : loop_context_, exceptions_);
+}
+
+void Executor::abandon_current() noexcept {
+    Task& me = *current_;
+    ++leaked_fibers_;
+    me.outcome = Outcome::aborted;
+    me.ops = nullptr;
+    me.waiting_for = "nothing: it swallowed its abort a thousand times and was suspended for good";
+    --live_count_;
+    if (detail::CompletionListener* listener = std::exchange(me.listener, nullptr); listener != nullptr) {
+        listener->on_complete(*listener, me);
+    }
+    // Its frames still refer to the header: one reference more keeps both for ever.
+    me.state.add_reference(me.sharing);
+    (void)me.state.complete_and_drop(me.sharing);
+    stacks_.leak(me.stack);
+    for (;;) suspend("for ever");
+}
+
+void Executor::drop_stale(Task& task) noexcept {
+    if (task.state.clear_queued_completed(task.sharing) != FreeAction::retain) defer_free(task);
+}
+
+void Executor::report_unhandled(std::exception_ptr failure, const char* fiber_name) noexcept {
+    if (on_unhandled_) {
+        on_unhandled_(std::move(failure), fiber_name);
+    } else if (unhandled_ == nullptr) {
+        unhandled_ = std::move(failure);
+    }
+}
+
+bool Executor::request_abort(Task& task) noexcept {
+    if (!task.state.set_aborted(task.sharing)) return false;
+    task.stop |= detail::stop_bit::abort;
+    if (&task != current_) wake(task);
+    return true;
+}
+
+// --- cycles ---
+
+std::size_t Executor::run_ready(Boundary allowance) {
+    allowance_ = allowance;
+    runs_ = 0;
+    cycle_left_ = 0;
+    if (ready_.empty()) return 0;
+    begin_cycle();
+    if (Task* first = next_to_run(); first != nullptr) {
+        current_ = first;
+        *ledger_slot_ = &first->borrows;
+        // SAFETY: `first` came from the ready queue; the loop's context is continued when nothing is left to run, or
+        // for a call on its stack.
+        detail::switch_context(loop_context_, first->context, exceptions_);
+        while (loop_call_ != nullptr) {
+            std::exchange(loop_call_, nullptr)(loop_call_context_);
+            // SAFETY: the fiber that asked is suspended in call_on_loop_stack() and still current.
+            detail::switch_context(loop_context_, current_->context, exceptions_);
+        }
+    }
+    return runs_;
+}
+
+void Executor::call_on_loop_stack(void (*call)(void* context) noexcept, void* context) noexcept {
+    Task& me = *current_;
+    loop_call_ = call;
+    loop_call_context_ = context;
+    ++me.no_suspend;
+    // SAFETY: the loop's context is suspended whenever a fiber runs; it comes straight back.
+    detail::switch_context(me.context, loop_context_, exceptions_);
+    --me.no_suspend;
+}
+
+std::size_t Executor::poll() {
+    if (current_ != nullptr) {
+        throw UsageError("Executor::poll() called from a fiber: the loop is running already; return to it by waiting");
+    }
+    if (dead_) throw UsageError("Executor::poll() after shutdown()");
+    Enter enter(*this);
+    drain_deferred_free();
+    event_time_ns_ = now_ns();
+    timers_.advance(event_time_ns_);
+    drain_cross_queue(0);
+    completed_in_run_ = 0;
+    run_ready({.runs = 0, .cycles = 0});
+    if (unhandled_ != nullptr) std::rethrow_exception(take_unhandled());
+    return completed_in_run_;
+}
+
+bool Executor::drain_cross_queue(std::size_t limit) {
+    for (std::size_t taken = 0; limit == 0 || taken < limit; ++taken) {
+        CrossNode* node = cross_->pop();
+        if (node == nullptr) return !cross_->maybe_nonempty();
+        if (node->deliver != nullptr) {
+            node->deliver(*node, this);
+            continue;
+        }
+        // QUEUED stays set while the task moves over to the ready queue (H-5). Completed ones are dropped there.
+        ready_.push(static_cast<Task&>(*node));
+    }
+    return !cross_->maybe_nonempty();
+}
+
+void Executor::defer_free(Task& task) noexcept {
+    task.link = deferred_;
+    deferred_ = &task;
+}
+
+void Executor::drain_deferred_free() noexcept {
+    while (deferred_ != nullptr) {
+        Task* task = deferred_;
+        deferred_ = task->link;
+        --outstanding_;
+        cross_->free_task(*task);
+    }
+}
+
+std::size_t Executor::deferred_free_count() const noexcept {
+    std::size_t count = 0;
+    for (const Task* task = deferred_; task != nullptr; task = task->link) ++count;
+    return count;
+}
+
+void Executor::check_suspension(Task& task, const char* what) const {
+    if (task.no_suspend != 0) {
+        throw UsageError(std::string("waiting for ") + what +
+                         " where suspending is forbidden (inside with_world, a system, a log sink or a write claim): "
+                         "leave that region first");
+    }
+    nexus::check_suspension(task.borrows, what, strict_borrows_);
+}
+
+// --- reports ---
+
+std::vector<FiberInfo> Executor::fibers() const {
+    std::vector<FiberInfo> list;
+    auto& tasks = const_cast<base::IntrusiveList<Task>&>(all_tasks_); // SAFETY: only walked
+    for (Task* task = tasks.front(); task != nullptr; task = tasks.next(*task)) {
+        if (task->state.completed()) continue;
+        const bool waits = task->waiting_for != nullptr && !task->state.queued();
+        list.push_back({task->id, task->name(), base::describe_address(task->spawn_site),
+                        waits ? task->waiting_for : "", waits ? event_time_ns_ - task->waiting_since_ns : 0});
+    }
+    return list;
+}
+
+// --- teardown ---
+
+std::size_t Executor::abort_parked() noexcept {
+    std::size_t count = 0;
+    for (Task* task = all_tasks_.front(); task != nullptr; task = all_tasks_.next(*task)) {
+        if (!task->state.completed() && request_abort(*task)) ++count;
+    }
+    return count;
+}
+
+void Executor::unwind_all() noexcept {
+    // A fiber may need several turns: a shielded destructor waits for its children, which unwind in later cycles. When
+    // nothing is ready although all were asked again, and none has ended since, what is left waits for something that
+    // will not come; it stays where it is, leaked.
+    std::size_t living = live_count_;
+    abort_parked();
+    for (int rounds_without_progress = 0; live_count_ > 0 && rounds_without_progress < 3;) {
+        if (ready_.empty()) {
+            abort_parked();
+            ++rounds_without_progress;
+        }
+        run_ready({.runs = 0, .cycles = 0});
+        drain_cross_queue(0);
+        if (live_count_ != living) rounds_without_progress = 0;
+        living = live_count_;
+    }
+}
+
+void Executor::account_for_survivors() noexcept {
+    const bool unwinding = std::uncaught_exceptions() > 0;
+    std::size_t survivors = 0;
+    while (Task* task = all_tasks_.pop_front()) {
+        ++survivors;
+        if (task->outcome == Outcome::pending) stacks_.leak(task->stack);
+        // SAFETY: relaxed; independent counters (see ShutdownStatsAtomics).
+        (unwinding ? stats_->leaked_box_tasks : stats_->unbalanced_normal_shutdowns).fetch_add_relaxed(1);
+    }
+    outstanding_ = 0;
+    cross_->close(survivors);
+}
+
+void Executor::shutdown() noexcept {
+    if (dead_) return;
+    closing_ = true;
+    {
+        Enter enter(*this);
+        std::uint64_t undrained = 0;
+        while (CrossNode* node = cross_->pop()) {
+            ++undrained;
+            if (node->deliver != nullptr) {
+                node->deliver(*node, nullptr);
+            } else {
+                ready_.push(static_cast<Task&>(*node));
+            }
+        }
+        // SAFETY: relaxed; independent counter.
+        stats_->cross_queue_undrained.fetch_add_relaxed(undrained);
+        drain_deferred_free();
+        unwind_all();
+        while (!ready_.empty()) drop_stale(*ready_.pop());
+        drain_deferred_free();
+    }
+    dead_ = true;
+    detail::destroyed(graveyard_.sanitizer);
+    account_for_survivors();
+}
+
+} // namespace nexus

@@ -1,0 +1,127 @@
+// JoinHandle: what became of a spawned fiber (EX-50 to EX-59).
+//
+// Owner thread only; move-only; may outlive the executor. Destroying it detaches: the fiber runs on. An exception that
+// left the fiber and that nobody joins goes to on_unhandled.
+#pragma once
+
+#include "nexus/base/usage_error.hpp"
+#include "nexus/exec/executor.hpp"
+#include "nexus/exec/wait.hpp"
+
+#include <exception>
+#include <utility>
+
+namespace nexus {
+
+/// What join() throws when the fiber was aborted.
+class TaskAborted : public std::exception {
+public:
+    [[nodiscard]] const char* what() const noexcept override { return "the joined fiber was aborted"; }
+};
+
+namespace detail {
+
+/// Resets the task's listener when the wait ends, however it ends.
+class JoinWaiter : public CompletionListener {
+public:
+    /// Throws UsageError when someone waits already, or when `task` is the running fiber.
+    JoinWaiter(Task& task, Executor& executor);
+    JoinWaiter(const JoinWaiter&) = delete;
+    JoinWaiter& operator=(const JoinWaiter&) = delete;
+    ~JoinWaiter();
+
+private:
+    Task& task_;
+    Executor& executor_;
+    Task& joiner_;
+};
+
+/// The parts of JoinHandle that do not depend on its type.
+class JoinHandleBase {
+public:
+    JoinHandleBase() noexcept = default;
+    JoinHandleBase(JoinHandleBase&& other) noexcept : task_(std::exchange(other.task_, nullptr)) {}
+    JoinHandleBase& operator=(JoinHandleBase&& other) noexcept {
+        if (this != &other) {
+            detach();
+            task_ = std::exchange(other.task_, nullptr);
+        }
+        return *this;
+    }
+    ~JoinHandleBase() { detach(); }
+
+    /// False for a handle that was moved from, joined or detached.
+    [[nodiscard]] bool valid() const noexcept { return task_ != nullptr; }
+    /// True when the fiber has ended in any way (EX-53).
+    [[nodiscard]] bool is_finished() const { return task("is_finished").outcome_known(); }
+    /// Asks the fiber to unwind: at once if it is parked, at its next wait otherwise (H-1). False when it had ended
+    /// already (EX-54); the handle stays joinable either way, unlike the seed's, and join() then throws TaskAborted.
+    bool abort();
+    /// The header, for the library's own waits. Throws UsageError for an empty handle.
+    [[nodiscard]] Task& header() const { return task("header").header; }
+    /// Lets the fiber run on by itself. An exception it ended with, or will end with, is reported as unhandled.
+    void detach() noexcept;
+
+protected:
+    struct TaskView {
+        Task& header;
+        [[nodiscard]] bool outcome_known() const noexcept { return header.state.completed(); }
+    };
+    explicit JoinHandleBase(Task& task) noexcept : task_(&task) {}
+    /// Throws UsageError for an empty handle.
+    [[nodiscard]] TaskView task(const char* operation) const;
+    /// Suspends until the fiber has ended. Returns false when it must return at once because of unwinding.
+    bool wait();
+    /// Rethrows the fiber's exception, throws TaskAborted; returns when there is a value.
+    void check_outcome();
+    /// Drops handle and reference after the output was taken.
+    void release_taken() noexcept;
+
+    Task* task_ = nullptr;
+
+private:
+    friend class nexus::Executor;
+    void drop(bool destroy_output) noexcept;
+};
+
+} // namespace detail
+
+template <class T>
+class [[nodiscard]] JoinHandle : public detail::JoinHandleBase {
+public:
+    JoinHandle() noexcept = default;
+
+    /// Suspends until the fiber has ended and returns its value, rethrows its exception, or throws TaskAborted after
+    /// an abort (EX-51). The handle is empty afterwards; it keeps the fiber when the *wait* is ended (ScopeEnded,
+    /// Aborted). Joining an ended fiber works anywhere on the owner thread. Throws UsageError for an empty handle, for
+    /// joining oneself, for a second joiner at the same time.
+    T join() {
+        if (!wait()) throw TaskAborted{}; // unwinding: there is no value to return and no way to wait for one
+        check_outcome();
+        struct Release {
+            JoinHandle* handle;
+            ~Release() { handle->release_taken(); }
+        } release{this};
+        if constexpr (!std::is_void_v<T>) {
+            auto& typed = static_cast<detail::TypedTask<T>&>(*task_);
+            return std::move(typed.output.value);
+        }
+    }
+
+    /// select() over handles: true when join() will not suspend.
+    [[nodiscard]] bool ready() const { return is_finished(); }
+
+private:
+    friend class Executor;
+    friend struct JoinAccess;
+    explicit JoinHandle(detail::TypedTask<T>& task) noexcept : JoinHandleBase(task) {}
+};
+
+template <class F>
+JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> Executor::spawn_boxed(F&& body, SpawnOptions options) {
+    using T = std::invoke_result_t<std::decay_t<F>&&>;
+    if (options.site == nullptr) options.site = __builtin_return_address(0);
+    return JoinHandle<T>(create_task<T>(std::forward<F>(body), options, 2, StateWord::has_join_bit));
+}
+
+} // namespace nexus

@@ -1,0 +1,68 @@
+#include "nexus/exec/scope.hpp"
+
+namespace nexus {
+
+Scope::Scope(std::int64_t deadline_ns, const char* what)
+    : executor_(Executor::of_current_fiber(what)), task_(executor_.current_task()), outer_(task_.scope) {
+    task_.scope = this;
+    if (deadline_ns == never_ns) return;
+    if (deadline_ns <= executor_.now_ns()) {
+        end(End::deadline);
+        return;
+    }
+    timer_.scope = this;
+    timer_.fire = [](time::TimerNode& node) noexcept { static_cast<Timer&>(node).scope->end(End::deadline); };
+    executor_.timers().arm(timer_, deadline_ns);
+}
+
+Scope::Scope(std::shared_ptr<detail::CancelState> source, const char* what)
+    : executor_(Executor::of_current_fiber(what)), task_(executor_.current_task()), outer_(task_.scope),
+      source_(std::move(source)) {
+    waiter_.waker = Waker::of_current();
+    task_.scope = this;
+    task_.stop |= detail::stop_bit::watch;
+    if (!source_->add(waiter_)) end(End::outside);
+}
+
+Scope::~Scope() {
+    executor_.timers().cancel(timer_);
+    if (source_ != nullptr) source_->remove(waiter_);
+    task_.scope = outer_;
+    std::uint8_t stop = task_.stop & detail::stop_bit::abort;
+    for (const Scope* scope = outer_; scope != nullptr; scope = scope->outer_) {
+        if (scope->ended()) stop |= detail::stop_bit::scope;
+        if (scope->source_ != nullptr) stop |= detail::stop_bit::watch;
+    }
+    task_.stop = stop;
+}
+
+void Scope::look_at_sources(const detail::Task& task) noexcept {
+    for (Scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
+        if (scope->source_ != nullptr && scope->source_->cancelled()) scope->end(End::outside);
+    }
+}
+
+void Scope::end(End how) noexcept {
+    if (end_ != End::open) return;
+    end_ = how;
+    executor_.timers().cancel(timer_);
+    task_.stop |= detail::stop_bit::scope;
+    // A parked fiber has to see it; the running one will at its next wait.
+    if (!executor_.is_current(task_)) executor_.wake(task_);
+}
+
+Error Scope::why(const char* operation) const noexcept {
+    return {end_ == End::deadline ? errc::timed_out : errc::cancelled, operation};
+}
+
+const Scope* Scope::outermost_ended(const detail::Task& task) noexcept {
+    const Scope* found = nullptr;
+    for (const Scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
+        if (scope->ended()) found = scope;
+    }
+    return found;
+}
+
+void Scope::throw_ended(const Scope* scope) { throw ScopeEnded(scope); }
+
+} // namespace nexus

@@ -1,0 +1,152 @@
+#include "nexus/reactor/reactor.hpp"
+
+#include "nexus/base/usage_error.hpp"
+
+#include <string>
+#include <sys/epoll.h>
+
+namespace nexus {
+namespace {
+
+/// Tokens with this generation are wakeups, their low half the index.
+constexpr std::uint32_t wakeup_generation = 0xFFFF'FFFF;
+
+constexpr std::uint64_t token(std::uint32_t generation, std::uint32_t slot) noexcept {
+    return (std::uint64_t{generation} << 32) | slot;
+}
+
+} // namespace
+
+// --- IoSource ---
+
+Result<void> IoSource::enlist(Direction direction, detail::Task& waiter, const char* operation) {
+    Executor& executor = *Executor::current();
+    if (forgotten_) return Error(errc::closed, operation);
+    if (reactor_ == nullptr) {
+        if (executor.reactor() == nullptr) {
+            throw UsageError(std::string(operation) + ": this executor has no reactor; run the fiber in a Runtime");
+        }
+        if (auto added = executor.reactor()->add(*this, operation); !added) return added;
+    } else if (reactor_ != executor.reactor()) {
+        throw UsageError(std::string(operation) + ": the descriptor is in use by another runtime; a socket belongs to "
+                                                  "the runtime whose fiber first waited on it");
+    }
+    Side& waiting = side(direction);
+    if (waiting.waiter != nullptr && waiting.waiter != &waiter) {
+        throw UsageError(std::string(operation) + ": another fiber waits for the same direction of this descriptor; "
+                                                  "one fiber may read while one other writes");
+    }
+    waiting.waiter = &waiter;
+    return {};
+}
+
+void IoSource::delist(Direction direction, const detail::Task& waiter) noexcept {
+    Side& waiting = side(direction);
+    if (waiting.waiter == &waiter) waiting.waiter = nullptr;
+}
+
+Result<void> IoSource::wait(Direction direction, const char* operation) {
+    Executor& executor = Executor::of_current_fiber(operation);
+    detail::Task& me = executor.current_task();
+    Side& mine = side(direction);
+    if (mine.ready) return {};
+    if (auto enlisted = enlist(direction, me, operation); !enlisted) return enlisted;
+    struct Delist {
+        IoSource& source;
+        Direction direction;
+        detail::Task& me;
+        ~Delist() { source.delist(direction, me); }
+    } delist{*this, direction, me};
+    const detail::WaitEnd end =
+        detail::wait_or_fail(executor, operation, [&] { return mine.ready || forgotten_; });
+    if (end != detail::WaitEnd::ready) return Error(detail::to_errc(end), operation);
+    if (forgotten_) return Error(errc::closed, operation);
+    return {};
+}
+
+void IoSource::forget() noexcept {
+    forgotten_ = true;
+    if (reactor_ != nullptr) reactor_->remove(*this, true);
+}
+
+// --- Reactor ---
+
+Reactor::Reactor(Executor& executor, std::size_t event_capacity)
+    : executor_(executor), epoll_(os::Epoll::create().value()), events_(event_capacity) {}
+
+Reactor::~Reactor() {
+    while (IoSource* source = sources_.front()) remove(*source, true);
+}
+
+Result<void> Reactor::add_wakeup(int fd, void (*drain)(void* context) noexcept, void* context) {
+    const auto index = static_cast<std::uint32_t>(wakeups_.size());
+    wakeups_.push_back({drain, context});
+    return epoll_.add(fd, EPOLLIN, token(wakeup_generation, index));
+}
+
+Result<void> Reactor::add(IoSource& source, const char* operation) {
+    if (free_slots_.empty()) {
+        free_slots_.reserve(slots_.size() + 1);
+        slots_.push_back({});
+        free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
+    }
+    const std::uint32_t slot = free_slots_.back();
+    const auto added =
+        epoll_.add(source.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token(slots_[slot].generation, slot));
+    if (!added) return Error(added.error().code(), operation);
+    free_slots_.pop_back();
+    free_slots_.reserve(slots_.size()); // remove() must not allocate
+    slots_[slot].source = &source;
+    source.slot_ = slot;
+    source.reactor_ = this;
+    sources_.push_back(source);
+    ++live_;
+    return {};
+}
+
+void Reactor::remove(IoSource& source, bool deregister) noexcept {
+    // A failing removal is harmless: the descriptor is about to be closed, and the generation outdates its events (H-31).
+    if (deregister) (void)epoll_.remove(source.fd());
+    Slot& slot = slots_[source.slot_];
+    slot.source = nullptr;
+    if (++slot.generation == wakeup_generation) slot.generation = 0;
+    free_slots_.push_back(source.slot_);
+    source.reactor_ = nullptr;
+    source.unlink();
+    --live_;
+    for (IoSource::Side* side : {&source.in_, &source.out_}) {
+        if (side->waiter != nullptr) executor_.wake(*side->waiter);
+    }
+}
+
+std::size_t Reactor::poll(int timeout_ms) {
+    const std::size_t count = epoll_.wait(events_, timeout_ms).value();
+    for (std::size_t i = 0; i < count; ++i) dispatch(events_[i]);
+    return count;
+}
+
+void Reactor::dispatch(const epoll_event& event) noexcept {
+    const auto generation = static_cast<std::uint32_t>(event.data.u64 >> 32);
+    const auto index = static_cast<std::uint32_t>(event.data.u64);
+    if (generation == wakeup_generation) {
+        wakeups_[index].drain(wakeups_[index].context);
+        return;
+    }
+    const Slot& slot = slots_[index];
+    if (slot.generation != generation || slot.source == nullptr) return;
+    IoSource& source = *slot.source;
+    const std::uint32_t seen = event.events;
+    if ((seen & EPOLLRDHUP) != 0) source.peer_closed_ = true;
+    if ((seen & EPOLLHUP) != 0) source.hung_up_ = true;
+    if ((seen & EPOLLERR) != 0) source.failed_ = true;
+    if ((seen & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        source.in_.ready = true;
+        if (source.in_.waiter != nullptr) executor_.wake(*source.in_.waiter);
+    }
+    if ((seen & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+        source.out_.ready = true;
+        if (source.out_.waiter != nullptr) executor_.wake(*source.out_.waiter);
+    }
+}
+
+} // namespace nexus

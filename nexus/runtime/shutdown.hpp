@@ -1,0 +1,51 @@
+// Asking a server to stop: ShutdownHandle asks, any number of ShutdownSignals hear it (section 8.3, SH-1 to SH-7).
+//
+// Both share ownership of the state (H-39) and may outlive the runtime. Nothing is cancelled by itself: fibers wait for
+// the signal, or run under until(signal, ...). Once triggered it stays so (SH-5).
+#pragma once
+
+#include "nexus/exec/cancel_state.hpp"
+
+#include <memory>
+
+namespace nexus {
+
+/// Hears the shutdown. Copyable; each copy may be waited on by a fiber of its own (unlike SH-4). Any runtime.
+class ShutdownSignal {
+public:
+    /// The signal of the runtime that runs this fiber. Throws UsageError outside a runtime.
+    [[nodiscard]] static ShutdownSignal current();
+
+    [[nodiscard]] bool is_triggered() const noexcept { return state_->cancelled(); }
+    /// Suspends until the shutdown is triggered, by whatever thread or signal (H-9, H-10). Throws at the end of a scope.
+    void wait() const;
+
+    /// For until() and select().
+    [[nodiscard]] const std::shared_ptr<detail::CancelState>& cancel_state() const noexcept { return state_; }
+
+private:
+    friend class ShutdownHandle;
+    explicit ShutdownSignal(std::shared_ptr<detail::CancelState> state) noexcept : state_(std::move(state)) {}
+    std::shared_ptr<detail::CancelState> state_;
+};
+
+/// Triggers the shutdown. Copyable, any thread.
+class ShutdownHandle {
+public:
+    void trigger() const { state_->cancel(); }
+    [[nodiscard]] bool is_shutdown() const noexcept { return state_->cancelled(); }
+    [[nodiscard]] ShutdownSignal signal() const noexcept { return ShutdownSignal(state_); }
+
+private:
+    friend class Runtime;
+    ShutdownHandle() : state_(std::make_shared<detail::CancelState>()) {}
+    std::shared_ptr<detail::CancelState> state_;
+};
+
+namespace detail {
+
+/// Suspends until `state` is cancelled. `what` names the wait.
+void wait_cancelled(CancelState& state, const char* what);
+
+} // namespace detail
+} // namespace nexus
