@@ -164,6 +164,8 @@ public:
     }
     /// The running fiber's task; only while one runs.
     [[nodiscard]] detail::Task& current_task() const noexcept { return *current_; }
+    /// The running fiber's task, or null in the loop.
+    [[nodiscard]] const detail::Task* running_task() const noexcept { return current_; }
     /// True while `task` is the running fiber.
     [[nodiscard]] bool is_current(const detail::Task& task) const noexcept { return current_ == &task; }
 

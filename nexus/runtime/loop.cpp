@@ -128,7 +128,7 @@ void Runtime::on_timer(void* context) noexcept {
 void Runtime::on_wakeup(void* context) noexcept {
     auto& runtime = *static_cast<Runtime*>(context);
     runtime.poker_->drain();
-    if (runtime.signals_ && runtime.signals_->take_pending()) runtime.shutdown_.trigger();
+    if (runtime.signals_ && runtime.signals_->take_pending()) runtime.identity_->shutdown.trigger();
 }
 
 } // namespace nexus

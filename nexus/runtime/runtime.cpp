@@ -74,6 +74,8 @@ private:
 Runtime::Runtime(World& world, RuntimeOptions options)
     : world_(world), options_(checked(options)), executor_(executor_options(options_)),
       reactor_(executor_, options_.event_capacity), timer_fd_(os::TimerFd::create().value()),
+      identity_(std::make_shared<detail::RuntimeIdentity>(
+          detail::RuntimeIdentity{this, &executor_, ShutdownHandle()})),
       idle_policy_(options_) {
     poker_ = executor_.cross_wake().poker().value();
     reactor_.add_wakeup(timer_fd_.fd(), &Runtime::on_timer, this).value();
@@ -85,6 +87,13 @@ Runtime::Runtime(World& world, RuntimeOptions options)
             .value();
     }
     if (options_.signal_handlers) install_signal_handlers();
+    if (options_.overflow_report) {
+        overflow_report_.emplace(executor_.stacks(), [](void* context) noexcept -> OverflowReport::Fiber {
+            const detail::Task* task = static_cast<Executor*>(context)->running_task();
+            if (task == nullptr) return {};
+            return {task->name(), task->spawn_site};
+        }, &executor_);
+    }
     cycles_to_io_ = options_.event_interval;
     living = this; // last: a constructor that throws leaves the thread free
 }

@@ -8,6 +8,7 @@
 #include "nexus/base/error.hpp"
 #include "nexus/exec/executor.hpp"
 #include "nexus/exec/join_handle.hpp"
+#include "nexus/fiber/overflow_report.hpp"
 #include "nexus/os/timerfd.hpp"
 #include "nexus/reactor/reactor.hpp"
 #include "nexus/runtime/detail/idle_policy.hpp"
@@ -15,6 +16,7 @@
 #include "nexus/runtime/shutdown.hpp"
 #include "nexus/runtime/signals.hpp"
 #include "nexus/world/handler.hpp"
+#include "nexus/world/builder.hpp"
 #include "nexus/world/world.hpp"
 
 #include <chrono>
@@ -72,9 +74,16 @@ public:
     template <class F, class... Args>
     auto spawn(SpawnOptions options, F&& body, Args&&... args);
 
+    /// Resolves a handler once, to be called often from fibers of this runtime; unlike world().resolve() it also injects
+    /// EventTime, ShutdownSignal and WorldCtx.
+    template <class F>
+    [[nodiscard]] auto resolve(F&& callable) {
+        return resolve_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(callable));
+    }
+
     /// For other threads.
     [[nodiscard]] RuntimeHandle handle() noexcept;
-    [[nodiscard]] ShutdownHandle shutdown_handle() const noexcept { return shutdown_; }
+    [[nodiscard]] ShutdownHandle shutdown_handle() const noexcept { return identity_->shutdown; }
     /// Starts to listen for SIGINT and SIGTERM; same as the option. No effect when it does already.
     void install_signal_handlers();
 
@@ -96,6 +105,9 @@ public:
     [[nodiscard]] Executor& executor() noexcept { return executor_; }
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
+    /// For resolving handlers against this runtime.
+    [[nodiscard]] const std::shared_ptr<detail::RuntimeIdentity>& identity() const noexcept { return identity_; }
+
     /// The runtime of this thread while its loop runs, else null.
     [[nodiscard]] static Runtime* current() noexcept;
     /// The same; throws UsageError that names `what` when there is none.
@@ -110,6 +122,7 @@ public:
     }
 
 private:
+    friend class WorldCtx;
     struct Until {
         const detail::Task* root = nullptr; ///< finished when this has completed
         std::int64_t deadline_ns = 0;       ///< without a root: when the budget is spent
@@ -140,7 +153,7 @@ private:
     Reactor reactor_;
     os::TimerFd timer_fd_;
     os::EventFd* poker_ = nullptr;
-    ShutdownHandle shutdown_;
+    std::shared_ptr<detail::RuntimeIdentity> identity_;
     std::optional<detail::SignalGuard> signals_;
     detail::IdlePolicy idle_policy_;
     std::int64_t armed_ns_ = time::never;
@@ -149,6 +162,8 @@ private:
     std::int64_t runs_between_clocks_ = 1;
     bool running_ = false;
     bool host_polls_ = false;
+    bool world_in_use_ = false;
+    std::optional<OverflowReport> overflow_report_;
     IdleHook idle_hook_ = nullptr;
     void* idle_hook_context_ = nullptr;
 };

@@ -12,13 +12,13 @@ namespace nexus {
 class RuntimeHandle {
 public:
     RuntimeHandle(const RuntimeHandle& other) noexcept
-        : cross_(other.cross_), world_(other.world_), shutdown_(other.shutdown_) {
+        : cross_(other.cross_), world_(other.world_), identity_(other.identity_) {
         cross_->add_reference();
     }
     RuntimeHandle& operator=(RuntimeHandle other) noexcept {
         std::swap(cross_, other.cross_);
         std::swap(world_, other.world_);
-        std::swap(shutdown_, other.shutdown_);
+        std::swap(identity_, other.identity_);
         return *this;
     }
     ~RuntimeHandle() { cross_->release(); }
@@ -30,18 +30,19 @@ public:
     template <class F, class... Args>
     bool spawn(F&& body, Args&&... args) const {
         if (cross_->closed()) return false;
-        using Bound = decltype(bind_handler(world_, std::forward<F>(body), std::forward<Args>(args)...));
-        cross_->push(*new Job<Bound>(bind_handler(world_, std::forward<F>(body), std::forward<Args>(args)...)));
+        auto bound = bind_handler(ResolveEnvironment(world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...);
+        cross_->push(*new Job<decltype(bound)>(std::move(bound)));
         return true;
     }
 
     /// Triggers the runtime's ShutdownSignal.
-    void stop() const { shutdown_.trigger(); }
+    void stop() const { identity_->shutdown.trigger(); }
 
 private:
     friend class Runtime;
-    RuntimeHandle(CrossWake& cross, World& world, ShutdownHandle shutdown) noexcept
-        : cross_(&cross), world_(&world), shutdown_(std::move(shutdown)) {
+    explicit RuntimeHandle(Runtime& runtime) noexcept
+        : cross_(&runtime.executor().cross_wake()), world_(&runtime.world()),
+          identity_(runtime.identity()) {
         cross_->add_reference();
     }
 
@@ -66,9 +67,9 @@ private:
 
     CrossWake* cross_;
     World* world_;
-    ShutdownHandle shutdown_;
+    std::shared_ptr<detail::RuntimeIdentity> identity_;
 };
 
-inline RuntimeHandle Runtime::handle() noexcept { return {executor_.cross_wake(), world_, shutdown_}; }
+inline RuntimeHandle Runtime::handle() noexcept { return RuntimeHandle(*this); }
 
 } // namespace nexus

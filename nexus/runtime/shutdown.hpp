@@ -10,6 +10,8 @@
 
 namespace nexus {
 
+class Runtime;
+
 /// Hears the shutdown. Copyable; each copy may be waited on by a fiber of its own (unlike SH-4). Any runtime.
 class ShutdownSignal {
 public:
@@ -43,6 +45,14 @@ private:
 };
 
 namespace detail {
+
+/// What handlers are resolved against in a runtime. Shared with the runtime's handles on other threads, which may
+/// resolve while it goes away: they copy from here and follow no pointer.
+struct RuntimeIdentity {
+    Runtime* runtime;
+    Executor* executor;
+    ShutdownHandle shutdown;
+};
 
 /// Suspends until `state` is cancelled. `what` names the wait.
 void wait_cancelled(CancelState& state, const char* what);

@@ -11,7 +11,7 @@ namespace nexus {
 template <class F, class... Args>
 auto Runtime::spawn(SpawnOptions options, F&& body, Args&&... args) {
     if (options.site == nullptr) options.site = __builtin_return_address(0);
-    return executor_.spawn_boxed(bind_handler(&world_, std::forward<F>(body), std::forward<Args>(args)...), options);
+    return executor_.spawn_boxed(bind_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...), options);
 }
 
 template <class F, class... Args>
@@ -22,7 +22,7 @@ auto Runtime::spawn(F&& body, Args&&... args) {
 
 template <class F, class... Args>
 auto Runtime::block_on(F&& body, Args&&... args) {
-    auto bound = bind_handler(&world_, std::forward<F>(body), std::forward<Args>(args)...);
+    auto bound = bind_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...);
     auto root = start_root(std::move(bound));
     run_root(root);
     return root.join();

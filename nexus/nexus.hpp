@@ -1,0 +1,20 @@
+// Everything that most programs need: base to net. config, log, inspect, compat and testing have headers of their own.
+#pragma once
+
+#include "nexus/base/error.hpp"
+#include "nexus/base/usage_error.hpp"
+#include "nexus/exec/executor.hpp"
+#include "nexus/exec/join_handle.hpp"
+#include "nexus/exec/scope.hpp"
+#include "nexus/exec/wait.hpp"
+#include "nexus/exec/waker.hpp"
+#include "nexus/net/net.hpp"
+#include "nexus/runtime/inject.hpp"
+#include "nexus/runtime/loop_stack.hpp"
+#include "nexus/runtime/runtime.hpp"
+#include "nexus/runtime/runtime_handle.hpp"
+#include "nexus/runtime/shutdown.hpp"
+#include "nexus/runtime/time.hpp"
+#include "nexus/runtime/world_ctx.hpp"
+#include "nexus/sync/sync.hpp"
+#include "nexus/world/world.hpp"
