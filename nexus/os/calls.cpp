@@ -1,0 +1,52 @@
+// The real table. fcntl alone is wrapped, because a variadic function has no plain pointer.
+#include "nexus/os/calls.hpp"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace nexus::os::detail {
+namespace {
+
+int real_fcntl(int fd, int command, long argument) { return ::fcntl(fd, command, argument); }
+
+} // namespace
+
+constinit const Calls real_table = {
+    .epoll_create1 = ::epoll_create1,
+    .epoll_ctl = ::epoll_ctl,
+    .epoll_wait = ::epoll_wait,
+    .timerfd_create = ::timerfd_create,
+    .timerfd_settime = ::timerfd_settime,
+    .eventfd = ::eventfd,
+    .read = ::read,
+    .write = ::write,
+    .readv = ::readv,
+    .writev = ::writev,
+    .recv = ::recv,
+    .send = ::send,
+    .recvmsg = ::recvmsg,
+    .sendmsg = ::sendmsg,
+    .accept4 = ::accept4,
+    .socket = ::socket,
+    .bind = ::bind,
+    .listen = ::listen,
+    .connect = ::connect,
+    .shutdown = ::shutdown,
+    .getsockopt = ::getsockopt,
+    .setsockopt = ::setsockopt,
+    .getsockname = ::getsockname,
+    .getpeername = ::getpeername,
+    .if_nametoindex = ::if_nametoindex,
+    .close = ::close,
+    .fcntl = real_fcntl,
+    .clock_gettime = ::clock_gettime,
+    .mmap = ::mmap,
+    .munmap = ::munmap,
+    .mprotect = ::mprotect,
+    .madvise = ::madvise,
+};
+
+} // namespace nexus::os::detail
