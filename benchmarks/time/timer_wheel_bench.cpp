@@ -1,5 +1,5 @@
-// What a timer costs: arming and cancelling one (every wait with a timeout does that), alone and beside a million others,
-// and arming and firing batches.
+// What a timer costs: arming and cancelling one (every wait with a timeout does that), alone and beside a million
+// others, and arming and firing batches.
 #include "nexus/time/timer_wheel.hpp"
 
 #include <benchmark/benchmark.h>

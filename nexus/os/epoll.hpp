@@ -27,9 +27,9 @@ public:
     [[nodiscard]] Result<void> modify(int fd, std::uint32_t events, std::uint64_t token) noexcept;
     [[nodiscard]] Result<void> remove(int fd) noexcept;
 
-    /// Blocks the thread until there are events, at most `timeout_ms` (-1: for ever; 0: not at all). Returns how many of
-    /// `events` were filled. An interruption by a signal counts as no events, because whoever waits has to look around
-    /// then. `events` must not be empty.
+    /// Blocks the thread until there are events, at most `timeout_ms` (-1: for ever; 0: not at all). Returns how many
+    /// of `events` were filled. An interruption by a signal counts as no events, because whoever waits has to look
+    /// around then. `events` must not be empty.
     [[nodiscard]] Result<std::size_t> wait(std::span<epoll_event> events, int timeout_ms) noexcept;
 
 private:

@@ -17,8 +17,8 @@ public:
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
-    /// Makes the descriptor readable until drained. Any thread, also in a signal handler; errno stays. Signals that were
-    /// not drained yet add up and cannot get lost: a full counter is readable as well.
+    /// Makes the descriptor readable until drained. Any thread, also in a signal handler; errno stays. Signals that
+    /// were not drained yet add up and cannot get lost: a full counter is readable as well.
     void signal() const noexcept;
 
     /// Takes the readability; how many signals there were, 0 if none.

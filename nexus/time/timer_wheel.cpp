@@ -1,5 +1,5 @@
-// The part of the wheel that runs when something is due: finding it, moving timers down, sorting. Invariants I1 to I4 are
-// stated in the header.
+// The part of the wheel that runs when something is due: finding it, moving timers down, sorting. Invariants I1 to I4
+// are stated in the header.
 #include "nexus/time/timer_wheel.hpp"
 
 #include <algorithm>

@@ -1,24 +1,28 @@
 // TimerWheel: deadlines in a hierarchical wheel. Told the time, never asks for it; allocates nothing, calls nothing.
 //
-// Time is an int64 in nanoseconds. Its sign bit is flipped so that it compares as an unsigned *key*: the low 16 bits lie
-// within a tick (about 65 us), the other 48 are eight digits of six bits. Level L has a slot for each value of digit L.
+// Time is an int64 in nanoseconds. Its sign bit is flipped so that it compares as an unsigned *key*: the low 16 bits
+// lie within a tick (about 65 us), the other 48 are eight digits of six bits. Level L has a slot for each value of
+// digit L.
 //
 // Invariants, which hold whenever no member function runs:
 //  I1 A timer with deadline > elapsed stands at the level of the highest digit in which its deadline and `elapsed_`
-//     differ, in the slot of the deadline's digit there (level 0 when only the low bits differ). A timer whose deadline is
-//     not after `elapsed_` stands where a deadline of `elapsed_` would. So occupied slots never wrap around: those of a
-//     level lie after the digit of `elapsed_`, and all of a level come before those of the level above.
+//     differ, in the slot of the deadline's digit there (level 0 when only the low bits differ). A timer whose
+//     deadline is not after `elapsed_` stands where a deadline of `elapsed_` would. So occupied slots never wrap
+//     around: those of a level lie after the digit of `elapsed_`, and all of a level come before those of the level
+//     above.
 //  I2 Equal deadlines are in the same slot, in arming order. The slot is a function of deadline and `elapsed_` only
 //     (I1); arming appends; and when `elapsed_` enters a slot all its timers move down in list order, to slots that no
 //     timer of an equal deadline can have entered before them. Sorting is stable. Moving `elapsed_` forward to a time
 //     before the start of a slot changes neither the highest differing digit nor the slot of the timers in it.
 //  I3 A set bit of the occupancy map may stand for an empty slot (cancelling does not look for its slot); a clear bit
 //     never stands for an occupied one. Stale bits are cleared when met, one for each arming at most.
-//  I4 `min` of an occupied slot that starts after `elapsed_` is not after its earliest deadline and not before its start;
-//     `earliest_` is not after the earliest deadline of all. Both are exact unless what they stood for was cancelled.
+//  I4 `min` of an occupied slot that starts after `elapsed_` is not after its earliest deadline and not before its
+//     start; `earliest_` is not after the earliest deadline of all. Both are exact unless what they stood for was
+//     cancelled.
 //
-// Thus a timer fires if and only if its deadline <= now (H-13), cancelling is an unlink (H-12), and the cost of advance()
-// depends on what is due and on what is moved down (each timer at most once a level), not on what pends (H-14).
+// Thus a timer fires if and only if its deadline <= now (H-13), cancelling is an unlink (H-12), and the cost of
+// advance() depends on what is due and on what is moved down (each timer at most once a level), not on what pends
+// (H-14).
 #pragma once
 
 #include <array>
@@ -67,8 +71,8 @@ struct TimerNode : detail::TimerLink {
 
     /// In the clock of the wheel. Written by TimerWheel::arm() only.
     std::int64_t deadline_ns = never;
-    /// Called once by TimerWheel::advance(), after the node was unlinked: it may arm it again or destroy it. Must be set
-    /// before arm().
+    /// Called once by TimerWheel::advance(), after the node was unlinked: it may arm it again or destroy it. Must be
+    /// set before arm().
     void (*fire)(TimerNode&) noexcept = nullptr;
 
     [[nodiscard]] bool armed() const noexcept { return next_ != nullptr; }
@@ -124,8 +128,8 @@ public:
     /// Timers still armed are unlinked and do not fire.
     ~TimerWheel();
 
-    /// Arms `node` for `deadline_ns`; if it is armed already, in this wheel, it is moved. A deadline that has passed fires
-    /// in the next advance(), also when armed by a callback of the current one. `never` counts as armed and never
+    /// Arms `node` for `deadline_ns`; if it is armed already, in this wheel, it is moved. A deadline that has passed
+    /// fires in the next advance(), also when armed by a callback of the current one. `never` counts as armed and never
     /// fires. O(1).
     void arm(TimerNode& node, std::int64_t deadline_ns) noexcept {
         if (node.armed()) {
@@ -145,10 +149,10 @@ public:
         if (--size_ == 0) earliest_ = never;
     }
 
-    /// Fires every timer with deadline <= now_ns, by deadline, equal ones in arming order; returns how many. Callbacks may
-    /// arm and cancel any timer, also those due in the same pass; what they arm fires in a later call at the earliest, so
-    /// a timer that re-arms itself for now cannot hold the loop. Must not be called from a callback. A `now_ns` before an
-    /// earlier one is no error: time then stands still. One comparison when nothing is due.
+    /// Fires every timer with deadline <= now_ns, by deadline, equal ones in arming order; returns how many. Callbacks
+    /// may arm and cancel any timer, also those due in the same pass; what they arm fires in a later call at the
+    /// earliest, so a timer that re-arms itself for now cannot hold the loop. Must not be called from a callback. A
+    /// `now_ns` before an earlier one is no error: time then stands still. One comparison when nothing is due.
     std::size_t advance(std::int64_t now_ns) noexcept {
         if (now_ns < earliest_) [[likely]]
             return 0;

@@ -1,5 +1,5 @@
-// TimerWheel against a model that keeps every timer in one sorted list: random mixtures of arm, cancel and advance, where
-// callbacks arm and cancel too, over time scales from nanoseconds to centuries.
+// TimerWheel against a model that keeps every timer in one sorted list: random mixtures of arm, cancel and advance,
+// where callbacks arm and cancel too, over time scales from nanoseconds to centuries.
 #include "nexus/time/timer_wheel.hpp"
 
 #include <gtest/gtest.h>
