@@ -1,0 +1,178 @@
+// The FIX 4.4 session layer as a state machine: messages and times go in, bytes to send and decisions come out.
+//
+// A Session belongs to a counterparty, not to a connection: sequence numbers and sent messages survive a reconnect.
+// It does no I/O and reads no clock, so that the same calls always give the same bytes. Whoever owns the connection
+// feeds it, writes out what take_output() hands over, and closes the connection once wants_disconnect() is true.
+//
+// Invariants: an outgoing sequence number is used once; only a message with the expected incoming number, or one in a
+// gap that was filled, reaches the application, and each one once.
+#pragma once
+
+#include "fix_message.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace exchange {
+
+struct SessionConfig {
+    std::string comp_id = "NEXUS";
+    std::int64_t min_heartbeat_s = 1;
+    std::int64_t max_heartbeat_s = 60;
+    std::chrono::milliseconds logon_timeout{10'000};
+    std::chrono::milliseconds logout_timeout{5'000};
+    std::chrono::milliseconds max_clock_skew{120'000}; ///< of SendingTime
+    std::size_t max_unsent_bytes = 1 << 20;            ///< a slower reader is disconnected
+    std::size_t stored_messages = 16'384;              ///< what is older is gap-filled when asked for
+};
+
+/// Application messages that were sent, for resends: at least those among the newest `capacity` sequence numbers.
+class MessageStore {
+public:
+    struct Sent {
+        std::int64_t seq = 0;
+        std::string type;
+        std::string body;
+        Time sending_time;
+    };
+
+    explicit MessageStore(std::size_t capacity) : capacity_{capacity} {}
+    void put(std::int64_t seq, std::string_view type, std::string_view body, Time sending_time);
+    /// Null when `seq` was not an application message or is too old.
+    [[nodiscard]] const Sent* find(std::int64_t seq) const;
+    void clear() { slots_.clear(); }
+
+private:
+    std::size_t slot_of(std::int64_t seq) const { return static_cast<std::size_t>(seq) % capacity_; }
+    std::size_t capacity_;
+    std::vector<Sent> slots_; // grows up to capacity_, then slots and their buffers are used again
+};
+
+class Session {
+public:
+    enum class Role { acceptor, initiator };
+    /// What a message means for the application.
+    enum class Event { none, logged_on, application };
+    using Log = std::function<void(std::string_view)>;
+
+    Session(SessionConfig config, std::string peer_comp_id, Role role = Role::acceptor);
+
+    /// A connection was made. An initiator sends its Logon, an acceptor waits for one.
+    void connected(Time now, std::int64_t heartbeat_s = 30, bool reset = false);
+    /// The connection is gone, whoever closed it. Unsent bytes are dropped: the peer asks for them after its next
+    /// Logon.
+    void connection_lost();
+
+    /// Event::application: the message is in sequence and the application's to answer, with send() or reject().
+    Event on_message(const fix::Message& message, Time now);
+    /// Garbled input is logged and otherwise ignored: it is not counted in the sequence and is no sign of life.
+    void on_garbled(std::string_view why);
+    /// Heartbeats and time limits. To be called a few times a second.
+    void on_tick(Time now);
+
+    /// Cleared fields to fill with an application message's body; then call send().
+    [[nodiscard]] fix::Fields& compose();
+    /// Sends what compose() holds. Without a connection it is kept, to be resent after the next Logon.
+    void send(std::string_view msg_type, Time now);
+    /// Session-level Reject (35=3) of a message.
+    void reject(const fix::Message& message, const fix::FieldError& error, Time now);
+    /// Starts a Logout; the connection ends with the answer or with the time limit.
+    void logout(std::string_view text, Time now);
+    /// Ends the connection at once, without a Logout.
+    void disconnect(std::string reason);
+
+    /// Appends the bytes to send to `into` and returns whether there were any.
+    bool take_output(std::string& into);
+    /// Called whenever there is output, or a reason to disconnect, that was not there before.
+    void set_output_hook(std::function<void()> hook) { on_output_ = std::move(hook); }
+    void set_log(Log log) { log_ = std::move(log); }
+
+    /// True: write the rest of the output, then close the connection.
+    [[nodiscard]] bool wants_disconnect() const { return state_ == State::closing; }
+    /// Why the last connection was ended.
+    [[nodiscard]] const std::string& reason() const { return reason_; }
+    [[nodiscard]] bool is_connected() const { return state_ != State::offline; }
+    [[nodiscard]] bool is_logged_on() const { return state_ == State::active || state_ == State::logout_sent; }
+    [[nodiscard]] const std::string& peer() const { return peer_; }
+    [[nodiscard]] std::int64_t next_in() const { return next_in_; }
+    [[nodiscard]] std::int64_t next_out() const { return next_out_; }
+
+private:
+    enum class State { offline, logon_awaited, active, logout_sent, logout_answered, closing };
+
+    Event on_logon(const fix::Message& message, std::int64_t seq, Time now);
+    std::optional<fix::FieldError> check_header(const fix::Message& message, Time now) const;
+    bool admit_sequence(const fix::Message& message, std::int64_t seq, Time now);
+    Event dispatch(const fix::Message& message, std::int64_t seq, Time now);
+    void on_sequence_reset(const fix::Message& message, std::int64_t seq, bool gap_fill, Time now);
+    void on_logout(const fix::Message& message, Time now);
+    void on_resend_request(const fix::Message& message, Time now);
+    void resend(std::int64_t begin, std::int64_t end, Time now);
+    void request_resend(std::int64_t seen, Time now);
+    void send_logon(bool reset, Time now);
+    void send_admin(std::string_view msg_type, Time now);
+    void fail(std::string reason, Time now);
+    void transmit(std::string_view msg_type, std::int64_t seq, std::string_view body, Time now,
+                  std::optional<Time> original = std::nullopt);
+    void reset_sequences();
+    void log(const std::string& text) const;
+    void enter(State state, Time now);
+
+    SessionConfig config_;
+    std::string peer_;
+    Role role_;
+    State state_ = State::offline;
+    std::int64_t next_in_ = 1;
+    std::int64_t next_out_ = 1;
+    MessageStore store_;
+
+    // Of the present connection.
+    std::chrono::seconds heartbeat_{30};
+    bool reset_asked_ = false;
+    std::optional<Time> test_request_sent_;
+    bool garbled_before_ = false;
+    std::int64_t gap_until_ = 0; // a resend was asked for that fills the gap up to here
+    Time gap_asked_;
+    Time last_in_;
+    Time last_out_;
+    Time state_since_;
+    std::string reason_;
+    std::string output_;
+    std::size_t resend_bytes_ = 0; // output that an answered ResendRequest may hold beyond the limit
+
+    fix::Fields head_;
+    fix::Fields body_;
+    std::function<void()> on_output_;
+    Log log_;
+};
+
+/// All counterparties of a server, by CompID. Sessions keep their address for good.
+class Sessions {
+public:
+    explicit Sessions(SessionConfig config) : config_{std::move(config)} {}
+
+    Session& add(std::string comp_id);
+    [[nodiscard]] Session* find(std::string_view comp_id) const;
+    [[nodiscard]] const std::vector<std::unique_ptr<Session>>& all() const { return all_; }
+
+    struct Admission {
+        Session* session = nullptr;
+        const char* refusal = ""; ///< why there is no session: close the connection without an answer
+    };
+    /// Finds the session for a connection's first message, which must be a Logon to us from a known peer who has no
+    /// other connection. The message is then to be given to the session.
+    [[nodiscard]] Admission admit(const fix::Message& first) const;
+
+private:
+    SessionConfig config_;
+    std::vector<std::unique_ptr<Session>> all_;
+};
+
+} // namespace exchange
