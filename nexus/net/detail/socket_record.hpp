@@ -1,0 +1,168 @@
+// SocketRecord: what a stream and its halves share: descriptor, registration, and the loops that wait for readiness.
+//
+// It exists because a registration has a fixed address while a TcpStream moves. One allocation a connection.
+// Invariants: `owners_` are the handles that keep the connection open; when the last one goes the descriptor closes.
+// `pins_` keep the memory alone: of borrowed halves, and of fibers inside an operation, so that a stream may be
+// destroyed while somebody waits on it (errc::closed for whoever waits). The descriptor is -1 exactly when closed, and
+// the registration ends before the descriptor does.
+//
+// Protocol of readiness (IO-8, H-19): a direction's flag is cleared by EAGAIN, and by a short count where a short count
+// means that the kernel has nothing left; the next edge sets it. While it is cleared no system call is tried.
+//
+// Owner thread only.
+#pragma once
+
+#include "nexus/os/fd.hpp"
+#include "nexus/os/socket.hpp"
+#include "nexus/reactor/reactor.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace nexus::detail {
+
+/// What a count smaller than asked for says about a socket.
+enum class ShortCounts : bool {
+    mean_nothing, ///< records, or ancillary data, may have cut it short
+    mean_drained  ///< TCP: nothing is left to read, or no room to write
+};
+
+[[nodiscard]] inline bool would_block(const Error& error) noexcept { return error.code().value() == EAGAIN; }
+
+class SocketRecord {
+public:
+    SocketRecord(os::Fd fd, ShortCounts short_counts) noexcept
+        : source_(fd.get()), fd_(std::move(fd)), short_counts_(short_counts) {}
+    SocketRecord(const SocketRecord&) = delete;
+    SocketRecord& operator=(const SocketRecord&) = delete;
+
+    [[nodiscard]] IoSource& source() noexcept { return source_; }
+    /// -1 when closed.
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    [[nodiscard]] bool open() const noexcept { return static_cast<bool>(fd_); }
+    /// Fibers that wait fail with errc::closed.
+    void close() noexcept {
+        source_.forget();
+        fd_.reset();
+    }
+    /// Like close(), but the descriptor lives on.
+    [[nodiscard]] os::Fd release() noexcept {
+        source_.forget();
+        return std::move(fd_);
+    }
+
+    // Suspending; the contracts are those of the public functions of the same name (stream_io.hpp).
+    [[nodiscard]] Result<std::size_t> read(std::span<std::byte> buffer);
+    [[nodiscard]] Result<std::size_t> read_vectored(std::span<const std::span<std::byte>> buffers);
+    [[nodiscard]] Result<void> read_exact(std::span<std::byte> buffer, std::size_t* transferred);
+    [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer);
+    [[nodiscard]] Result<std::size_t> write(std::span<const std::byte> buffer);
+    [[nodiscard]] Result<std::size_t> write_vectored(std::span<const std::span<const std::byte>> buffers);
+    [[nodiscard]] Result<void> write_all(std::span<const std::byte> buffer, std::size_t* transferred);
+    [[nodiscard]] Result<void> write_all_vectored(std::span<const std::span<const std::byte>> buffers,
+                                                  std::size_t* transferred);
+    [[nodiscard]] Result<void> wait_readable();
+    [[nodiscard]] Result<void> wait_writable();
+
+    // Not suspending.
+    [[nodiscard]] Result<std::size_t> try_read(std::span<std::byte> buffer);
+    [[nodiscard]] Result<std::size_t> try_peek(std::span<std::byte> buffer);
+    [[nodiscard]] Result<std::size_t> try_write(std::span<const std::byte> buffer);
+    [[nodiscard]] bool is_readable();
+    [[nodiscard]] Result<void> shutdown(Direction direction);
+
+    /// Makes `call(fd)` until it says something else than EAGAIN, waiting for `direction` in between. `call` returns
+    /// a Result. An ended scope, or a closed descriptor, fails before the first attempt (rule 5).
+    template <class Call>
+    [[nodiscard]] auto attempt(Direction direction, const char* operation, Call&& call) -> decltype(call(0));
+
+private:
+    friend class SocketOwner;
+    friend class SocketPin;
+
+    void note_count(Direction direction, std::size_t asked, std::size_t done) noexcept;
+    void drop_owner() noexcept {
+        if (--owners_ != 0) return;
+        close();
+        if (pins_ == 0) delete this;
+    }
+    void drop_pin() noexcept {
+        if (--pins_ == 0 && owners_ == 0) delete this;
+    }
+    ~SocketRecord() = default;
+
+    IoSource source_;
+    os::Fd fd_;
+    std::uint32_t owners_ = 0;
+    std::uint32_t pins_ = 0;
+    ShortCounts short_counts_;
+};
+
+/// Keeps a record's memory, not its connection.
+class SocketPin {
+public:
+    explicit SocketPin(SocketRecord& record) noexcept : record_(&record) { ++record.pins_; }
+    SocketPin(SocketPin&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+    SocketPin& operator=(SocketPin&& other) noexcept {
+        std::swap(record_, other.record_);
+        return *this;
+    }
+    ~SocketPin() {
+        if (record_ != nullptr) record_->drop_pin();
+    }
+    /// Null when moved from.
+    [[nodiscard]] SocketRecord* get() const noexcept { return record_; }
+
+private:
+    SocketRecord* record_;
+};
+
+/// One of the handles that keep a connection open.
+class SocketOwner {
+public:
+    explicit SocketOwner(SocketRecord& record) noexcept : record_(&record) { ++record.owners_; }
+    /// Of a new record. Allocates.
+    [[nodiscard]] static SocketOwner make(os::Fd fd, ShortCounts short_counts) {
+        return SocketOwner(*new SocketRecord(std::move(fd), short_counts));
+    }
+    SocketOwner(SocketOwner&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+    SocketOwner& operator=(SocketOwner&& other) noexcept {
+        if (this == &other) return *this;
+        SocketRecord* previous = std::exchange(record_, std::exchange(other.record_, nullptr));
+        if (previous != nullptr) previous->drop_owner();
+        return *this;
+    }
+    ~SocketOwner() {
+        if (record_ != nullptr) record_->drop_owner();
+    }
+    /// Null when moved from.
+    [[nodiscard]] SocketRecord* get() const noexcept { return record_; }
+    SocketRecord* operator->() const noexcept { return record_; }
+
+private:
+    SocketRecord* record_;
+};
+
+/// The record of a handle; throws UsageError when the handle was moved from.
+[[nodiscard]] SocketRecord& require_record(SocketRecord* record, const char* operation);
+
+template <class Call>
+auto SocketRecord::attempt(Direction direction, const char* operation, Call&& call) -> decltype(call(0)) {
+    Executor& executor = Executor::of_current_fiber(operation);
+    SocketPin pin(*this); // before anything that may suspend: whoever owns us may go meanwhile
+    if (WaitEnd end = enter_wait(executor, operation); end != WaitEnd::ready) return Error(to_errc(end), operation);
+    for (;;) {
+        if (!open()) return Error(errc::closed, operation);
+        if (source_.ready(direction)) {
+            auto outcome = call(fd_.get());
+            if (outcome || !would_block(outcome.error())) return outcome;
+            source_.clear_ready(direction);
+        }
+        if (auto waited = source_.wait(direction, operation); !waited) return waited.error();
+    }
+}
+
+} // namespace nexus::detail
