@@ -42,8 +42,11 @@ void CrossWake::dispose(Task& task) noexcept {
         executor_->defer_free(task);
         return;
     }
+    // Whoever pops the task frees it, and with it what it kept alive here: push() needs a reference of its own.
+    add_reference();
     // QUEUED keeps the task from being TERMINAL while it travels; whoever pops it clears QUEUED and frees.
     if (task.state.try_set_queued(Sharing::shared)) push(task);
+    release();
 }
 
 Result<os::EventFd*> CrossWake::poker() {

@@ -64,6 +64,14 @@ void Executor::set_tasks_per_cycle(std::size_t limit) {
     tasks_per_cycle_ = limit;
 }
 
+void Executor::set_clock(ClockSource clock) {
+    if (!timers_.empty()) throw UsageError("set_clock() while timers are armed: replace the clock before the first wait");
+    clock_ = clock;
+    event_time_ns_ = now_ns();
+    std::destroy_at(&timers_);
+    std::construct_at(&timers_, event_time_ns_);
+}
+
 // --- spawn ---
 
 Stack* Executor::take_stack(std::size_t bytes) {

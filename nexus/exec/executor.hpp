@@ -121,7 +121,8 @@ public:
     [[nodiscard]] std::exception_ptr take_unhandled() noexcept { return std::exchange(unhandled_, nullptr); }
     [[nodiscard]] bool has_unhandled() const noexcept { return unhandled_ != nullptr; }
     [[nodiscard]] bool has_deferred() const noexcept { return deferred_ != nullptr; }
-    void set_clock(ClockSource clock) noexcept { clock_ = clock; }
+    /// Replaces the clock. Throws UsageError while timers are armed: their deadlines are in the old one.
+    void set_clock(ClockSource clock);
     void set_choice(ChoiceSource choice) noexcept { choice_ = choice; }
     [[nodiscard]] time::TimerWheel& timers() noexcept { return timers_; }
     [[nodiscard]] CrossWake& cross_wake() const noexcept { return *cross_; }

@@ -94,9 +94,18 @@ public:
     /// Suspends until the fiber has ended and returns its value, rethrows its exception, or throws TaskAborted after
     /// an abort (EX-51). The handle is empty afterwards; it keeps the fiber when the *wait* is ended (ScopeEnded,
     /// Aborted). Joining an ended fiber works anywhere on the owner thread. Throws UsageError for an empty handle, for
-    /// joining oneself, for a second joiner at the same time.
+    /// joining oneself, for a second joiner at the same time. While an exception unwinds the joiner it does not wait:
+    /// without a value to return (T is void) it returns at once, else it throws TaskAborted, which a destructor that
+    /// joins has to catch; the handle stays valid.
     T join() {
-        if (!wait()) throw TaskAborted{}; // unwinding: there is no value to return and no way to wait for one
+        if (!wait()) {
+            // The joiner unwinds: it may not wait, and there is no value yet.
+            if constexpr (std::is_void_v<T>) {
+                return;
+            } else {
+                throw TaskAborted{};
+            }
+        }
         check_outcome();
         struct Release {
             JoinHandle* handle;

@@ -85,6 +85,7 @@ struct Task : CrossNode, base::ListNode {
     std::uint8_t failed_waits = 0;  ///< since the last suspension
     std::uint8_t uninterrupted = 0; ///< waits that were satisfied at once, since the last suspension
     std::uint8_t stop = 0;
+    std::uint8_t select_turn = 0; ///< where select() begins to look: rotates, a fiber at a time
     std::uint8_t shields = 0;     ///< open shields: waits ignore `stop` and park even while unwinding
     std::uint8_t no_suspend = 0;  ///< open regions in which suspending is a mistake
     Outcome outcome = Outcome::pending;

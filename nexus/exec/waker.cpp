@@ -3,6 +3,14 @@
 #include "nexus/exec/wait.hpp"
 
 namespace nexus {
+namespace {
+
+/// park() and yield_now() hand nothing over, so a reason to stop that came meanwhile is heard at once.
+void hear_stop(Executor& executor) {
+    if (executor.current_task().stop != 0) (void)detail::stopped(executor, false);
+}
+
+} // namespace
 
 Waker Waker::of_current() {
     detail::Task& task = Executor::of_current_fiber("Waker::of_current").current_task();
@@ -15,6 +23,7 @@ void park(const char* what) {
     Executor& executor = Executor::of_current_fiber("park");
     bool parked = false;
     detail::wait_or_throw(executor, what, [&parked] { return std::exchange(parked, true); });
+    hear_stop(executor);
 }
 
 void yield_now() {
@@ -25,6 +34,7 @@ void yield_now() {
         executor.requeue_current();
         return false;
     });
+    hear_stop(executor);
 }
 
 } // namespace nexus

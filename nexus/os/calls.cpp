@@ -40,6 +40,7 @@ constinit const Calls real_table = {
     .getsockname = ::getsockname,
     .getpeername = ::getpeername,
     .if_nametoindex = ::if_nametoindex,
+    .poll = ::poll,
     .close = ::close,
     .fcntl = real_fcntl,
     .clock_gettime = ::clock_gettime,

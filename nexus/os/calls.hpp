@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <ctime>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -48,6 +49,7 @@ struct Calls {
     int (*getpeername)(int fd, sockaddr* address, socklen_t* size);
     unsigned (*if_nametoindex)(const char* name);
 
+    int (*poll)(pollfd* descriptors, nfds_t count, int timeout_ms);
     int (*close)(int fd);
     int (*fcntl)(int fd, int command, long argument);
     int (*clock_gettime)(clockid_t clock, timespec* now);

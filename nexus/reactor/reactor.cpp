@@ -1,7 +1,9 @@
 #include "nexus/reactor/reactor.hpp"
 
 #include "nexus/base/usage_error.hpp"
+#include "nexus/os/calls.hpp"
 
+#include <poll.h>
 #include <string>
 #include <sys/epoll.h>
 
@@ -58,10 +60,19 @@ Result<void> IoSource::wait(Direction direction, const char* operation) {
         ~Delist() { source.delist(direction, me); }
     } delist{*this, direction, me};
     const detail::WaitEnd end =
-        detail::wait_or_fail(executor, operation, [&] { return mine.ready || forgotten_; });
+        detail::wait_or_fail(executor, operation, [&] { return mine.ready || forgotten_ || reactor_ == nullptr; });
     if (end != detail::WaitEnd::ready) return Error(detail::to_errc(end), operation);
     if (forgotten_) return Error(errc::closed, operation);
+    if (!mine.ready) return Error(errc::stopped, operation);
     return {};
+}
+
+bool IoSource::probe(Direction direction) noexcept {
+    if (!side(direction).ready) return false;
+    pollfd wanted{.fd = fd_, .events = static_cast<short>(direction == Direction::in ? POLLIN : POLLOUT), .revents = 0};
+    // A failing poll leaves the decision to the system call that follows.
+    if (os::calls().poll(&wanted, 1, 0) == 0) clear_ready(direction);
+    return side(direction).ready;
 }
 
 void IoSource::forget() noexcept {

@@ -81,8 +81,11 @@ void Runtime::take_in_events(int timeout_ms) {
 }
 
 void Runtime::idle() {
+    if (idle_hook_ != nullptr) {
+        take_in_events(0); // what has arrived comes before what time would bring
+        if (has_work() || idle_hook_(idle_hook_context_, executor_.timers().next_deadline())) return;
+    }
     const std::int64_t next_ns = executor_.timers().next_deadline();
-    if (idle_hook_ != nullptr && idle_hook_(idle_hook_context_, next_ns)) return;
     if (idle_policy_.spin(executor_.event_time_ns(), next_ns)) {
         take_in_events(0);
         return;

@@ -190,7 +190,7 @@ void Runtime::end_root(detail::Task& root) noexcept {
 
 void Runtime::set_clock(ClockSource clock) {
     executor_.set_clock(clock);
-    executor_.set_event_time_ns(executor_.now_ns());
+    last_io_ns_ = executor_.event_time_ns();
 }
 
 std::optional<QuiesceTimeout> Runtime::shutdown_quiesce(std::chrono::nanoseconds timeout, bool abort_parked) {

@@ -171,3 +171,4 @@ private:
 } // namespace nexus
 
 #include "nexus/runtime/detail/runtime_inline.hpp"
+#include "nexus/runtime/inject.hpp"
