@@ -1,7 +1,8 @@
 """A `// SAFETY:` comment stands above (or beside) what the compiler cannot check.
 
 That is: reinterpret_cast, const_cast, casts in C style, relaxed atomic operations, and switches of context. One comment
-covers the statement below it and the lines of the same kind that follow without a gap.
+covers the statement below it and the lines of the same kind that follow without a gap; above a function it covers the
+function's first statement.
 """
 
 import re
@@ -32,8 +33,9 @@ def covered(lines, code, at, flagged):
             break
         above -= 1
     if above >= 0 and code[above].strip():
-        # A line of code ends the search, unless it is a covered one of the same kind.
-        return flagged.get(above, False)
+        # A line of code ends the search, unless it is a covered one of the same kind, or begins the body that the
+        # statement is the first of: then the comment may stand above the function.
+        return flagged.get(above, False) or (code[above].rstrip().endswith('{') and covered(lines, code, above, {}))
     while above >= 0 and lines[above].lstrip().startswith('//'):
         if 'SAFETY:' in lines[above]:
             return True

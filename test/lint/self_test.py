@@ -36,6 +36,7 @@ CASES = [
     ('safety_comments', 'nexus/os/a.cpp', '// SAFETY: one thread.\nx.load_relaxed();\ny.load_relaxed();\n', None),
     ('safety_comments', 'nexus/os/a.cpp', '// SAFETY: layout.\nf(a,\n  reinterpret_cast<int*>(q));\n', None),
     ('safety_comments', 'nexus/os/a.cpp', '// SAFETY: of x.\nint x;\n\nauto p = const_cast<int*>(q);\n', 'const_cast'),
+    ('safety_comments', 'nexus/os/a.cpp', '// SAFETY: counts.\nint f() {\n    return x.load_relaxed();\n}\n', None),
     ('sizes', 'nexus/os/a.cpp', 'int x;\n' * 601, '601 lines'),
     ('sizes', 'nexus/os/a.cpp', 'void f() {\n' + '    g();\n' * 69 + '}\n', 'a function of 71 lines'),
     ('sizes', 'nexus/os/a.cpp', 'void f(int a,\n       int b) {\n' + '    g();\n' * 68 + '}\n', '71 lines'),
