@@ -59,19 +59,20 @@ Result<os::EventFd*> CrossWake::poker() {
     return &poker_;
 }
 
-void* CrossWake::allocate(std::size_t bytes) {
-    if (bytes <= slot_bytes) return slab_.allocate();
-    return ::operator new(bytes, std::align_val_t{slot_alignment});
+void* CrossWake::allocate(std::size_t bytes, std::size_t alignment) {
+    if (fits_slot(bytes, alignment)) return slab_.allocate();
+    return ::operator new(bytes, std::align_val_t{alignment});
 }
 
 void CrossWake::free_memory(Task& task) noexcept {
     const bool from_slab = (task.state.load() & StateWord::slab_bit) != 0;
+    const std::size_t alignment = std::size_t{1} << task.alignment_shift;
     detail::destroyed(task.context.sanitizer);
     task.~Task();
     if (from_slab) {
         slab_.deallocate(&task);
     } else {
-        ::operator delete(&task, std::align_val_t{slot_alignment});
+        ::operator delete(&task, std::align_val_t{alignment});
     }
 }
 

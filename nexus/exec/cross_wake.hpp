@@ -53,7 +53,11 @@ public:
     /// Step 1 of going to sleep; see ParkGate::enter.
     void enter_park() noexcept { gate_.enter(); }
     void leave_park() noexcept { gate_.leave(); }
-    [[nodiscard]] void* allocate(std::size_t bytes);
+    /// Memory for a header with its output: a slab slot if it fits (fits_slot()), else from the heap.
+    [[nodiscard]] void* allocate(std::size_t bytes, std::size_t alignment);
+    [[nodiscard]] static constexpr bool fits_slot(std::size_t bytes, std::size_t alignment) noexcept {
+        return bytes <= slot_bytes && alignment <= slot_alignment;
+    }
     /// Destroys a TERMINAL task and gives its memory back. Owner thread until close().
     void free_task(detail::Task& task) noexcept;
     /// End of the executor: `survivors` tasks are still referred to. Takes over the executor's duties.

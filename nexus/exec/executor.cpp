@@ -166,7 +166,6 @@ void Executor::abandon_current() noexcept {
     ++leaked_fibers_;
     me.outcome = Outcome::aborted;
     me.ops = nullptr;
-    me.waiting_for = "nothing: it swallowed its abort a thousand times and was suspended for good";
     --live_count_;
     if (detail::CompletionListener* listener = std::exchange(me.listener, nullptr); listener != nullptr) {
         listener->on_complete(*listener, me);
@@ -175,7 +174,10 @@ void Executor::abandon_current() noexcept {
     me.state.add_reference(me.sharing);
     (void)me.state.complete_and_drop(me.sharing);
     stacks_.leak(me.stack);
-    for (;;) suspend("for ever");
+    // Nothing may keep it from being suspended: whoever wants what it has borrowed is told so.
+    me.no_suspend = 0;
+    if (me.borrows.live != 0) close_ledger(me.borrows);
+    for (;;) suspend("nothing: it swallowed its abort a thousand times and was suspended for good");
 }
 
 void Executor::drop_stale(Task& task) noexcept {
@@ -295,7 +297,7 @@ std::vector<FiberInfo> Executor::fibers() const {
     std::vector<FiberInfo> list;
     auto& tasks = const_cast<base::IntrusiveList<Task>&>(all_tasks_); // SAFETY: only walked
     for (Task* task = tasks.front(); task != nullptr; task = tasks.next(*task)) {
-        if (task->state.completed()) continue;
+        if (task->stack == nullptr) continue; // ended; an abandoned fiber still has its stack
         const bool waits = task->waiting_for != nullptr && !task->state.queued();
         list.push_back({task->id, task->name(), base::describe_address(task->spawn_site),
                         waits ? task->waiting_for : "", waits ? event_time_ns_ - task->waiting_since_ns : 0});

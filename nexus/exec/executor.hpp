@@ -61,7 +61,7 @@ struct SpawnOptions {
     const void* site = nullptr;  ///< program counter of the spawn, for reports
 };
 
-/// One line about a living fiber, for reports.
+/// One line about a living or abandoned fiber, for reports.
 struct FiberInfo {
     std::uint32_t id;
     std::string name;
@@ -204,6 +204,10 @@ public:
     /// Runs `call` on the loop's stack (that of the thread) and returns; for deep calls that do not suspend. The call
     /// counts as the running fiber's, which must not suspend in it. Must not throw: the caller wraps it.
     void call_on_loop_stack(void (*call)(void* context) noexcept, void* context) noexcept;
+    /// True when a fiber runs that has no reason to stop and does not unwind: the common case of every wait.
+    [[nodiscard]] bool may_suspend_plainly() const noexcept {
+        return current_ != nullptr && current_->stop == 0 && exceptions_->uncaught == 0;
+    }
     /// False when the task had completed; else it will be unwound at its next wait or at once if it is parked (H-1).
     bool request_abort(detail::Task& task) noexcept;
     /// A terminal task of this executor: freed at the next cycle boundary (EX-40).

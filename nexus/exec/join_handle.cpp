@@ -35,7 +35,9 @@ JoinHandleBase::TaskView JoinHandleBase::task(const char* operation) const {
 bool JoinHandleBase::abort() {
     Task& header = task("abort").header;
     if (header.state.completed()) return false;
-    return header.owner->executor()->request_abort(header);
+    // After teardown a fiber that never came to its end stays where it is.
+    Executor* executor = header.owner->executor();
+    return executor != nullptr && executor->request_abort(header);
 }
 
 bool JoinHandleBase::wait() {

@@ -3,15 +3,6 @@
 #include "nexus/exec/wait.hpp"
 
 namespace nexus {
-namespace {
-
-/// park() and yield_now() hand nothing over, so a reason to stop that came meanwhile is heard at once.
-void hear_stop(Executor& executor) {
-    if (executor.current_task().stop != 0) (void)detail::stopped(executor, false);
-}
-
-} // namespace
-
 Waker Waker::of_current() {
     detail::Task& task = Executor::of_current_fiber("Waker::of_current").current_task();
     task.sharing = Sharing::shared; // before any other thread can learn of the task
@@ -23,13 +14,19 @@ void park(const char* what) {
     Executor& executor = Executor::of_current_fiber("park");
     bool parked = false;
     detail::wait_or_throw(executor, what, [&parked] { return std::exchange(parked, true); });
-    hear_stop(executor);
+    detail::hear_stop(executor);
 }
 
-void yield_now() {
+namespace detail {
+
+void hear_stop(Executor& executor) {
+    if (executor.current_task().stop != 0) (void)stopped(executor, false);
+}
+
+void yield_slowly() {
     Executor& executor = Executor::of_current_fiber("yield_now");
     bool yielded = false;
-    detail::wait_or_throw(executor, "yield_now", [&executor, &yielded] {
+    wait_or_throw(executor, "yield_now", [&executor, &yielded] {
         if (std::exchange(yielded, true)) return true;
         executor.requeue_current();
         return false;
@@ -37,4 +34,5 @@ void yield_now() {
     hear_stop(executor);
 }
 
+} // namespace detail
 } // namespace nexus

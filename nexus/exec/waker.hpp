@@ -53,6 +53,25 @@ void park(const char* what = "park");
 
 /// Lets every other ready fiber run once before this one goes on (TM-35). Throws like park(). Not a way to wait for
 /// another thread: use a channel, a Waker or sleep.
-void yield_now();
+inline void yield_now();
+
+namespace detail {
+/// yield_now() for a fiber that has to stop, unwinds, or is none.
+void yield_slowly();
+/// After park() and yield_now(): nothing was handed over, so a reason to stop that came meanwhile is heard at once.
+void hear_stop(Executor& executor);
+} // namespace detail
+
+// Inline down to the switch: each return executed after it would be mispredicted (docs/decisions/0020).
+inline void yield_now() {
+    Executor* executor = Executor::current();
+    if (executor == nullptr || !executor->may_suspend_plainly()) [[unlikely]] {
+        detail::yield_slowly();
+        return;
+    }
+    executor->requeue_current();
+    executor->suspend("yield_now");
+    if (executor->current_task().stop != 0) [[unlikely]] detail::hear_stop(*executor);
+}
 
 } // namespace nexus

@@ -61,7 +61,7 @@ std::size_t Stack::high_water_bytes() const noexcept {
 
 StackPool::StackPool(StackPoolOptions options)
     : options_(options), guard_bytes_(round_up(options.guard_bytes, page_size())),
-      guard_kind_(guard_bytes_ == 0 ? GuardKind::none : GuardKind::lightweight),
+      guard_kind_(guard_bytes_ == 0 ? GuardKind::red_zone : GuardKind::lightweight),
       mprotect_budget_(read_mprotect_budget()) {}
 
 StackPool::~StackPool() {

@@ -6,6 +6,7 @@
 // below it lies a guard of `guard_bytes()` that faults on access (see GuardKind). Owner thread only; nothing suspends.
 #pragma once
 
+#include "nexus/base/build_config.hpp"
 #include "nexus/base/error.hpp"
 
 #include <cstddef>
@@ -17,14 +18,15 @@ namespace nexus {
 
 /// What stops a fiber that runs past the end of its stack.
 enum class GuardKind : std::uint8_t {
-    none,       ///< nothing: guards were switched off
+    none,       ///< not decided yet: the stack has not been used
     lightweight,///< MADV_GUARD_INSTALL (Linux 6.13): faults, and does not split the mapping
     protected_, ///< mprotect(PROT_NONE): faults, costs a mapping each
     red_zone    ///< a known pattern below the stack's end, checked when the stack comes back
 };
 
 struct StackPoolOptions {
-    std::size_t guard_bytes = std::size_t{16} * 1024; ///< per stack, rounded up to pages; 0 means none
+    /// Per stack, rounded up to pages; 0 leaves only the red zone.
+    std::size_t guard_bytes = NEXUS_GUARDS != 0 ? std::size_t{16} * 1024 : 0;
     std::size_t max_idle_stacks = 4096;               ///< trim() gives back the memory of free stacks beyond these
 };
 

@@ -4,6 +4,8 @@
 // nexus/config fills this struct from JSON; a host with its own configuration fills it directly.
 #pragma once
 
+#include "nexus/base/build_config.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +36,7 @@ struct RuntimeOptions {
     /// The same for the fiber that runs the body of block_on.
     std::size_t root_stack_size = std::size_t{256} * 1024;
     /// Bytes of guard below each stack, rounded up to pages; 0 leaves only the checked red zone.
-    std::size_t guard_size = std::size_t{16} * 1024;
+    std::size_t guard_size = NEXUS_GUARDS != 0 ? std::size_t{16} * 1024 : 0;
     /// Stacks made ready by the constructor.
     std::uint32_t preallocated_stacks = 0;
     /// Touch the first page of the preallocated stacks, so that their first use takes no page fault.

@@ -4,6 +4,7 @@
 #include "nexus/exec/executor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <memory>
 #include <new>
@@ -101,18 +102,20 @@ detail::TypedTask<T>& Executor::create_task(F&& body, SpawnOptions options, unsi
         }
     } undo{*this, take_stack(options.stack_size)};
     check_closure_fits(*undo.stack, sizeof(std::decay_t<F>) + alignof(std::decay_t<F>));
-    if constexpr (sizeof(detail::TypedTask<T>) <= CrossWake::slot_bytes) flags |= StateWord::slab_bit;
+    using Typed = detail::TypedTask<T>;
+    if constexpr (CrossWake::fits_slot(sizeof(Typed), alignof(Typed))) flags |= StateWord::slab_bit;
     std::byte* closure = Body::address(*undo.stack);
     ::new (static_cast<void*>(closure)) std::decay_t<F>(std::forward<F>(body));
     void* memory = nullptr;
     try {
-        memory = cross_->allocate(sizeof(detail::TypedTask<T>));
+        memory = cross_->allocate(sizeof(Typed), alignof(Typed));
     } catch (...) {
         // SAFETY: the object was constructed there just above.
         std::destroy_at(std::launder(reinterpret_cast<std::decay_t<F>*>(closure)));
         throw;
     }
-    auto* task = ::new (memory) detail::TypedTask<T>(references, flags);
+    auto* task = ::new (memory) Typed(references, flags);
+    task->alignment_shift = static_cast<std::uint8_t>(std::countr_zero(alignof(Typed)));
     admit(*task, std::exchange(undo.stack, nullptr), closure, Body::ops, options);
     return *task;
 }
