@@ -6,7 +6,9 @@
 #include "nexus/base/usage_error.hpp"
 
 #include <exception>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 namespace nexus {
 
@@ -28,10 +30,16 @@ void violate(const std::string& text) {
     throw UsageError(text);
 }
 
+std::string joined(std::initializer_list<std::string_view> parts) {
+    std::string text;
+    for (const std::string_view part : parts) text += part;
+    return text;
+}
+
 std::string fiber_text(const BorrowLedger& ledger) {
     if (&ledger == &outer_ledger) return "outside fibers";
     if (ledger.fiber_name == nullptr) return "in a fiber without a name";
-    return std::string("in fiber \"") + ledger.fiber_name + "\"";
+    return joined({"in fiber \"", ledger.fiber_name, "\""});
 }
 
 /// Takes `record` out of the list that starts at `head` and is linked through `next`.
@@ -56,25 +64,22 @@ BorrowLedger** ledger_slot() noexcept { return &detail::current_ledger_pointer; 
 std::uint64_t borrow_violations_counted() noexcept { return detail::violations_counted; }
 
 std::string BorrowRecord::describe() const {
-    std::string text = kind_ == BorrowKind::exclusive ? "mutable, by " : "shared, by ";
-    text += handler_ != nullptr ? std::string("handler ") + handler_ : std::string("code outside handlers");
-    text += " " + detail::fiber_text(*ledger_) + ", at " + place_.describe();
-    return text;
+    return detail::joined({kind_ == BorrowKind::exclusive ? "mutable, by " : "shared, by ",
+                           handler_ != nullptr ? "handler " : "code outside handlers",
+                           handler_ != nullptr ? handler_ : "", " ", detail::fiber_text(*ledger_), ", at ",
+                           place_.describe()});
 }
 
 void BorrowRecord::report_conflict() const {
-    const bool wants_all = kind_ == BorrowKind::exclusive;
-    std::string text = std::string("resource ") + target_->name + " cannot be borrowed " +
-                       (wants_all ? "mutably while another borrow of it is alive"
-                                  : "while a mutable borrow of it is alive");
-    text += "\n  this borrow:  " + describe();
-    text += "\n  other borrow: " + below_->describe();
-    text +=
-        below_->ledger_ == ledger_
-            ? "\nLet the other borrow end first: close the scope of its guard, or use `->` in a statement of its own."
-            : "\nThe other fiber holds its borrow across a wait. Let it end the borrow before it waits: copy what the "
-              "wait needs.";
-    detail::violate(text);
+    detail::violate(detail::joined(
+        {"resource ", target_->name, " cannot be borrowed ",
+         kind_ == BorrowKind::exclusive ? "mutably while another borrow of it is alive"
+                                        : "while a mutable borrow of it is alive",
+         "\n  this borrow:  ", describe(), "\n  other borrow: ", below_->describe(),
+         below_->ledger_ == ledger_
+             ? "\nLet the other borrow end first: close the scope of its guard, or use `->` in a statement of its own."
+             : "\nThe other fiber holds its borrow across a wait. Let it end the borrow before it waits: copy what the "
+               "wait needs."}));
 }
 
 void BorrowRecord::leave_out_of_order() noexcept {
@@ -88,14 +93,13 @@ void BorrowRecord::leave_out_of_order() noexcept {
     const BorrowRecord* held = ledger.newest;
     while (exclusive && held->kind_ != BorrowKind::exclusive) held = held->older_;
 
-    std::string text = std::string("resource ") + held->target_->name + " is still borrowed " +
-                       (exclusive ? "mutably " : "") + "while its fiber waits (" + waiting_for + ")";
-    text += "\n  borrow: " + held->describe();
-    text += std::string("\n  wait:   ") + waiting_for + " " + detail::fiber_text(ledger) + ", called from\n";
-    text += base::describe_callers(0, 8, "            ");
-    text += "Others run during a wait. End the borrow before it (close the guard's scope, leave with()), copy out what "
-            "the wait needs, and borrow again afterwards.";
-    detail::violate(text);
+    detail::violate(detail::joined(
+        {"resource ", held->target_->name, " is still borrowed ", exclusive ? "mutably " : "",
+         "while its fiber waits (", waiting_for, ")\n  borrow: ", held->describe(), "\n  wait:   ", waiting_for, " ",
+         detail::fiber_text(ledger), ", called from\n", base::describe_callers(0, 8, "            "),
+         "Others run during a wait. End the borrow before it (close the guard's scope, leave with()), copy out what "
+         "the "
+         "wait needs, and borrow again afterwards."}));
 }
 
 void close_ledger(BorrowLedger& ledger) noexcept {

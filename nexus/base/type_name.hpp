@@ -25,7 +25,8 @@ constexpr auto pretty_value() noexcept {
 // Both compilers end with "[... = NAME]"; what is before NAME does not depend on NAME. Measured, so that it does not
 // matter how they spell the rest.
 constexpr std::string_view cut(std::string_view pretty, std::string_view probe, std::string_view probe_name) noexcept {
-    const std::size_t before = probe.rfind(probe_name);
+    std::size_t before = probe.size() - probe_name.size();
+    while (probe.substr(before, probe_name.size()) != probe_name) --before;
     const std::size_t after = probe.size() - before - probe_name.size();
     return pretty.substr(before, pretty.size() - before - after);
 }
