@@ -120,6 +120,12 @@ TEST(Framer, a_wrong_body_length_is_garbled_and_the_next_message_is_found) {
     }
 }
 
+TEST(Framer, a_body_ends_with_a_separator) {
+    std::string why;
+    EXPECT_EQ(kind_of(whole("35=0|58=text"), &why), Kind::garbled);
+    EXPECT_EQ(why, "BodyLength is wrong");
+}
+
 TEST(Framer, the_first_three_fields_have_their_order) {
     std::string why;
     EXPECT_EQ(kind_of(with_soh("9=5|8=FIX.4.4|35=0|10=000|"), &why), Kind::garbled);
@@ -149,7 +155,7 @@ TEST(Framer, an_over_long_message_is_announced_before_it_has_arrived) {
     EXPECT_EQ(kind_of(with_soh("8=FIX.4.4|9=8193")), Kind::too_long);
     EXPECT_EQ(kind_of(with_soh("8=FIX.4.4|9=99999999999999999999999999")), Kind::too_long);
     EXPECT_EQ(kind_of(with_soh("8=FIX.4.4|9=8192|")), Kind::too_long);
-    EXPECT_EQ(kind_of(with_soh("8=FIX.4.4|9=8170|")), Kind::too_long); // 17 + 8170 + 7 = 8194
+    EXPECT_EQ(kind_of(with_soh("8=FIX.4.4|9=8169|")), Kind::too_long); // 17 + 8169 + 7 = 8193
     EXPECT_EQ(kind_of(with_soh("8=FIX.4.4|9=8168|")), Kind::none);     // 8192: just fits
 }
 
@@ -356,6 +362,7 @@ TEST(Numbers, times_are_read_strictly_and_written_with_milliseconds) {
     EXPECT_EQ(with_bars(fields.add(52, time).text()), "52=20240229-23:59:58.007|");
     EXPECT_EQ(fix::parse_time("20240229-23:59:58.007"), time);
     EXPECT_EQ(fix::parse_time("20240229-23:59:58.007000000"), time);
+    EXPECT_EQ(fix::parse_time("20240229-23:59:60.007"), time + std::chrono::seconds{2}) << "a leap second";
     EXPECT_EQ(fix::parse_time("20240229-23:59:58"), time - std::chrono::milliseconds{7});
     for (const char* bad : {"", "20240229", "20230229-00:00:00", "20240229-24:00:00", "20240229-00:60:00",
                             "20240229-00:00:61", "99990101-00:00:00", "19691231-23:59:59", "2024-1-1-00:00:00",

@@ -46,13 +46,13 @@ protected:
     }
 
     void expect_order_refused(const std::string& fields, const char* reason, const std::string& text) {
-        const auto records = venue.journal.records();
+        const auto records = venue.journal.lines();
         act(bot, "D", fields);
         const std::string report = only(bot);
         expect(report,
                {{35, "8"}, {150, "8"}, {39, "8"}, {103, reason}, {58, text}, {37, "NONE"}, {151, "0"}, {14, "0"}});
         EXPECT_EQ(value_of(report, 11), value_of("|" + fields, 11));
-        EXPECT_EQ(venue.journal.records(), records) << "a refused order is not journalled";
+        EXPECT_EQ(venue.journal.lines(), records) << "a refused order is not journalled";
     }
 
     /// A session-level Reject reaches the session, not the application.
@@ -204,7 +204,7 @@ TEST_F(GatewayTest, missing_and_malformed_fields_are_rejected_with_their_tag) {
             if (field != tag) fields += std::to_string(field) + "=" + text;
         expect_rejected("F", fields, tag, 1);
     }
-    EXPECT_EQ(venue.journal.records(), 0u);
+    EXPECT_EQ(venue.journal.lines(), 0u);
     act(bot, "D", order_with(0, ""));
     expect(only(bot), {{150, "0"}});
 }

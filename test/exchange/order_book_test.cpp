@@ -132,12 +132,11 @@ TEST(OrderBook, random_flows_give_the_fills_of_the_reference) {
         for (OrderId id = 1; id <= 400; ++id) {
             if (random() % 4 == 0) {
                 const OrderId victim = 1 + random() % id;
-                if (const Quantity left = book.cancel(victim); left > 0)
-                    journal.append(OrderCancelled{Time{}, victim, left});
+                if (const Quantity left = book.cancel(victim); left > 0) journal.cancelled(Time{}, victim, left);
             }
             const NewOrder order = random_order(random, id);
-            journal.append(OrderAccepted{Time{}, "X", "S", order});
-            (void)book.submit(order, [&](const Fill& fill) { journal.append(Trade{Time{}, fill}); });
+            journal.accepted(Time{}, "X", "S", order);
+            (void)book.submit(order, [&](const Fill& fill) { journal.filled(Time{}, fill); });
             if (book.best(Side::buy) && book.best(Side::sell)) {
                 ASSERT_LT(*book.best(Side::buy), *book.best(Side::sell));
             }

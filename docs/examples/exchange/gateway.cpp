@@ -39,11 +39,9 @@ const std::string& Orders::key(const Session& owner, std::string_view cl_ord_id)
 void Gateway::on_message(Session& from, const fix::Message& message, Time now) {
     if (message.type() == "D") return new_order(from, message, now);
     if (message.type() == "F") return cancel(from, message, now);
-    from.compose()
-        .add(tag::ref_seq_num, message.find(tag::msg_seq_num).value_or(""))
-        .add(tag::ref_msg_type, message.type())
-        .add(tag::business_reject_reason, 3)
-        .add(tag::text, "unsupported message type");
+    fix::Fields& out = from.compose().add(tag::ref_seq_num, message.find(tag::msg_seq_num).value_or(""));
+    out.add(tag::ref_msg_type, message.type()).add(tag::business_reject_reason, 3);
+    out.add(tag::text, "unsupported message type");
     from.send(business_message_reject, now);
 }
 
@@ -56,7 +54,7 @@ void Gateway::new_order(Session& from, const fix::Message& message, Time now) {
     if (refusal) return report_refusal(from, message, *refusal, now);
     OrderState& accepted = orders.add(std::move(state));
     ++orders.totals.accepted;
-    journal.append(OrderAccepted{now, from.peer(), instruments.all[accepted.instrument].symbol, accepted.order});
+    journal.accepted(now, from.peer(), instruments.all[accepted.instrument].symbol, accepted.order);
     report(accepted, exec_new, now);
     match(accepted, now);
 }
@@ -94,7 +92,7 @@ std::optional<Refusal> Gateway::complete(OrderState& state, fix::FieldReader& in
 void Gateway::match(OrderState& taker, Time now) {
     const NewOrder& order = taker.order;
     const Quantity left = books.all[taker.instrument].submit(order, [&](const Fill& fill) {
-        journal.append(Trade{now, fill});
+        journal.filled(now, fill);
         ++orders.totals.fills;
         for (OrderState* side : {&taker, &orders.at(fill.maker)}) {
             side->filled += fill.quantity;
@@ -131,10 +129,7 @@ void Gateway::cancel(Session& from, const fix::Message& message, Time now) {
     if (refusal) {
         ++orders.totals.refused;
         fix::Fields& out = from.compose();
-        if (state != nullptr)
-            out.add(tag::order_id, state->order.id);
-        else
-            out.add(tag::order_id, "NONE");
+        out.add(tag::order_id, state != nullptr ? std::to_string(state->order.id) : "NONE");
         out.add(tag::cl_ord_id, cl_ord_id).add(tag::orig_cl_ord_id, original);
         out.add(tag::ord_status, state != nullptr ? static_cast<char>(state->status) : exec_rejected);
         out.add(tag::cxl_rej_response_to, '1').add(tag::cxl_rej_reason, refusal->reason).add(tag::text, refusal->text);
@@ -142,7 +137,7 @@ void Gateway::cancel(Session& from, const fix::Message& message, Time now) {
     }
     const Quantity left = books.all[state->instrument].cancel(state->order.id);
     ++orders.totals.cancelled;
-    journal.append(OrderCancelled{now, state->order.id, left});
+    journal.cancelled(now, state->order.id, left);
     orders.add_cancel_id(*state, cl_ord_id);
     state->status = Status::cancelled;
     report(*state, exec_cancelled, now);

@@ -1,73 +1,22 @@
-// Lines of the journal: O time id owner symbol side type tif price quantity | C time id quantity |
-// F time taker maker price quantity. Times are nanoseconds of the Unix epoch, prices are ticks.
+// The journal; see journal.hpp.
 #include "journal.hpp"
 
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <concepts>
-#include <sstream>
-#include <type_traits>
 
 namespace exchange {
 namespace {
 
-/// Calls visit with each field of a record in the order of its line: one order for writing and for reading.
-template <class Visit>
-void fields(auto& record, Visit&& visit) {
-    visit(record.time);
-    if constexpr (requires { record.owner; }) {
-        auto& order = record.order;
-        visit(order.id), visit(record.owner), visit(record.symbol), visit(order.side), visit(order.type);
-        visit(order.time_in_force), visit(order.price), visit(order.quantity);
-    } else if constexpr (requires { record.fill; }) {
-        visit(record.fill.taker), visit(record.fill.maker), visit(record.fill.price), visit(record.fill.quantity);
-    } else {
-        visit(record.id), visit(record.quantity);
-    }
+void put(std::string& line, std::string_view text) { line.append(line.empty() ? "" : " ").append(text); }
+void put(std::string& line, char code) { put(line, std::string_view{&code, 1}); }
+void put(std::string& line, std::integral auto number) {
+    std::array<char, 20> digits;
+    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    put(line, std::string_view{digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
-
-struct Writer {
-    std::string& line;
-
-    void operator()(const std::string& text) { line.append(1, ' ').append(text); }
-    void operator()(Time time) { (*this)(time.time_since_epoch().count()); }
-    void operator()(std::integral auto number) {
-        std::array<char, 20> digits;
-        line.append(1, ' ').append(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
-    }
-    template <class E>
-        requires std::is_enum_v<E>
-    void operator()(E value) { line.append(1, ' ').append(1, static_cast<char>(value)); }
-};
-
-struct Reader {
-    std::istringstream& in;
-
-    void operator()(auto& value) { in >> value; }
-    void operator()(Time& time) {
-        std::int64_t nanoseconds = 0;
-        in >> nanoseconds;
-        time = Time{std::chrono::nanoseconds{nanoseconds}};
-    }
-    template <class E>
-        requires std::is_enum_v<E>
-    void operator()(E& value) {
-        char c = 0;
-        in >> c;
-        value = E{c};
-    }
-};
-
-constexpr std::string_view kinds = "OCF"; // in the order of Record's alternatives
-
-template <class R>
-std::optional<Record> read(std::istringstream& in) {
-    R record;
-    fields(record, Reader{in});
-    if (!in || in.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
-    return record;
-}
+void put(std::string& line, Time time) { put(line, time.time_since_epoch().count()); }
 
 } // namespace
 
@@ -85,12 +34,24 @@ nexus::Result<Journal> Journal::open(const std::string& path) {
     return journal;
 }
 
-void Journal::append(const Record& record) {
-    line_.assign(1, kinds[record.index()]);
-    std::visit([&](const auto& fields_of) { fields(fields_of, Writer{line_}); }, record);
+void Journal::accepted(Time time, std::string_view owner, std::string_view symbol, const NewOrder& order) {
+    append('O', time, order.id, owner, symbol, static_cast<char>(order.side), static_cast<char>(order.type),
+           static_cast<char>(order.time_in_force), order.price, order.quantity);
+}
+
+void Journal::cancelled(Time time, OrderId id, Quantity left) { append('C', time, id, left); }
+
+void Journal::filled(Time time, const Fill& fill) {
+    append('F', time, fill.taker, fill.maker, fill.price, fill.quantity);
+}
+
+template <class... Parts>
+void Journal::append(const Parts&... parts) {
+    line_.clear();
+    (put(line_, parts), ...);
     line_ += '\n';
     for (const char c : line_) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    ++records_;
+    ++lines_;
     if (keep_) text_ += line_;
     if (file_) std::fwrite(line_.data(), 1, line_.size(), file_.get()); // a failure stays in ferror() until flush()
 }
@@ -100,16 +61,6 @@ nexus::Result<> Journal::flush() {
     if (std::fflush(file_.get()) != 0) return nexus::Error::from_errno(errno, "write", path_);
     if (std::ferror(file_.get()) != 0) return nexus::Error::from_errno(EIO, "write", path_);
     return {};
-}
-
-std::optional<Record> parse_record(const std::string& line) {
-    std::istringstream in{line};
-    switch (in.get()) {
-    case 'O': return read<OrderAccepted>(in);
-    case 'C': return read<OrderCancelled>(in);
-    case 'F': return read<Trade>(in);
-    default: return std::nullopt;
-    }
 }
 
 } // namespace exchange

@@ -9,16 +9,16 @@ namespace {
 namespace tag = fix::tag;
 namespace reason = fix::reason;
 
-constexpr auto heartbeat_type = "0", test_request_type = "1", resend_request_type = "2", reject_type = "3",
-               sequence_reset_type = "4", logout_type = "5", logon_type = "A";
+constexpr std::string_view heartbeat_type = "0", test_request_type = "1", resend_request_type = "2", reject_type = "3",
+                           sequence_reset_type = "4", logout_type = "5", logon_type = "A";
+constexpr std::int64_t last_seq = 1'000'000'000'000; // beyond it a peer could make the counters overflow
 
 /// Types of FIX 4.4 are one letter or digit, or AA to BH.
 bool is_fix44_type(std::string_view type) {
-    const auto in_range = [](char c, char from, char to) { return c >= from && c <= to; };
-    if (type.size() == 1)
-        return in_range(type[0], '0', '9') || in_range(type[0], 'A', 'Z') || in_range(type[0], 'a', 'z');
-    return type.size() == 2 &&
-           ((type[0] == 'A' && in_range(type[1], 'A', 'Z')) || (type[0] == 'B' && in_range(type[1], 'A', 'H')));
+    const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+    const auto is_other = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    if (type.size() == 1) return is_upper(type[0]) || is_other(type[0]);
+    return type.size() == 2 && type >= "AA" && type <= "BH" && is_upper(type[1]);
 }
 
 bool is_set(const fix::Message& message, int tag) { return message.find(tag) == "Y"; }
@@ -34,28 +34,13 @@ std::string seconds(std::chrono::nanoseconds duration) {
 
 } // namespace
 
-void MessageStore::put(std::int64_t seq, std::string_view type, std::string_view body, Time sending_time) {
-    const std::size_t slot = slot_of(seq);
-    if (slot >= slots_.size()) slots_.resize(slot + 1);
-    Sent& sent = slots_[slot];
-    sent.seq = seq;
-    sent.type.assign(type);
-    sent.body.assign(body);
-    sent.sending_time = sending_time;
-}
-
-const MessageStore::Sent* MessageStore::find(std::int64_t seq) const {
-    const std::size_t slot = slot_of(seq);
-    return slot < slots_.size() && slots_[slot].seq == seq ? &slots_[slot] : nullptr;
-}
-
 Session::Session(SessionConfig config, std::string peer_comp_id, Role role)
-    : config_{std::move(config)}, peer_{std::move(peer_comp_id)}, role_{role}, store_{config_.stored_messages} {}
+    : config_{std::move(config)}, peer_{std::move(peer_comp_id)}, role_{role} {}
 
 void Session::connected(Time now, std::int64_t heartbeat_s, bool reset) {
     enter(State::logon_awaited, now);
     reason_.clear();
-    last_in_ = now;
+    garbled_before_ = false;
     if (role_ == Role::acceptor) return;
     heartbeat_ = std::chrono::seconds{heartbeat_s};
     reset_asked_ = reset;
@@ -69,41 +54,45 @@ void Session::connection_lost() {
     output_.clear();
     resend_bytes_ = 0;
     gap_until_ = 0;
-    test_request_sent_.reset();
-    garbled_before_ = false;
 }
 
 Session::Event Session::on_message(const fix::Message& message, Time now) {
     if (state_ != State::logon_awaited && !is_logged_on()) return Event::none;
     const std::string_view type = message.type();
-    const auto seq = fix::parse_integer(message.find(tag::msg_seq_num).value_or(""));
-    if (message.find(tag::begin_string) != fix::begin_string)
-        return fail("BeginString is not FIX.4.4", now), Event::none;
+    const std::int64_t seq = fix::parse_integer(message.find(tag::msg_seq_num).value_or("")).value_or(0);
+    if (message.find(tag::begin_string) != fix::begin_string) return fail("BeginString is not FIX.4.4", now);
     if (state_ == State::logon_awaited && type != logon_type) {
         const bool refused = role_ == Role::initiator && type == logout_type;
-        return disconnect(refused ? "Logon refused" + quoted_text(message) : "first message is not a Logon"),
-               Event::none;
+        disconnect(refused ? "Logon refused" + quoted_text(message) : "first message is not a Logon");
+        return Event::none;
     }
-    if (!seq || *seq < 1) return fail("MsgSeqNum is missing or not a number", now), Event::none;
+    if (seq < 1) return fail("MsgSeqNum is missing or not a number", now);
     last_in_ = now;
     test_request_sent_.reset();
     garbled_before_ = false;
     const bool new_start = type == logon_type && role_ == Role::acceptor && is_set(message, tag::reset_seq_num_flag);
-    if (state_ == State::logon_awaited || new_start) return on_logon(message, *seq, now);
+    if (state_ == State::logon_awaited || new_start) return on_logon(message, seq, now);
 
     if (const auto error = check_header(message, now)) {
-        if (*seq == next_in_) ++next_in_;
+        if (seq == next_in_) ++next_in_;
         reject(message, *error, now);
         const bool fatal = error->reason == reason::comp_id_problem || error->reason == reason::sending_time_problem;
-        if (fatal) fail(error->text, now);
-        return Event::none;
+        return fatal ? fail(error->text, now) : Event::none;
     }
     if (type == sequence_reset_type && !is_set(message, tag::gap_fill_flag)) {
-        on_sequence_reset(message, *seq, false, now); // its own number does not count: it repairs numbers
+        on_sequence_reset(message, seq, false, now); // its own number does not count: it repairs numbers
         return Event::none;
     }
-    if (!admit_sequence(message, *seq, now)) return Event::none;
-    return dispatch(message, *seq, now);
+    if (seq == next_in_) {
+        ++next_in_;
+        return dispatch(message, seq, now);
+    }
+    if (seq < next_in_) return is_set(message, tag::poss_dup_flag) ? Event::none : fail_too_low(seq, now);
+    // What came too early is not kept: it is part of what the peer is asked to send again. Two types cannot wait for
+    // that: both sides might otherwise wait for each other's resend, or for a peer that has already said goodbye.
+    if (type == resend_request_type) on_resend_request(message, now);
+    type == logout_type ? on_logout(message, now) : request_resend(seq, now);
+    return Event::none;
 }
 
 Session::Event Session::on_logon(const fix::Message& message, std::int64_t seq, Time now) {
@@ -123,21 +112,15 @@ Session::Event Session::on_logon(const fix::Message& message, std::int64_t seq, 
     require(!reset || role_ == Role::acceptor || reset_asked_, tag::reset_seq_num_flag, "unasked ResetSeqNumFlag");
     if (error) {
         if (seq == next_in_) ++next_in_;
-        fail("Logon refused: " + std::string{error->text} + ", tag " + std::to_string(error->tag), now);
-        return Event::none;
+        return fail("Logon refused: " + std::string{error->text} + ", tag " + std::to_string(error->tag), now);
     }
     if (reset && role_ == Role::acceptor) reset_sequences();
-    if (seq < next_in_) {
-        (void)admit_sequence(message, seq, now);
-        return Event::none;
-    }
+    if (seq < next_in_) return is_set(message, tag::poss_dup_flag) ? Event::none : fail_too_low(seq, now);
     heartbeat_ = std::chrono::seconds{heartbeat};
     if (role_ == Role::acceptor) send_logon(reset, now);
     enter(State::active, now);
-    if (seq == next_in_)
-        ++next_in_;
-    else
-        request_resend(seq, now);
+    if (seq > next_in_) request_resend(seq, now);
+    if (seq == next_in_) ++next_in_;
     return Event::logged_on;
 }
 
@@ -155,66 +138,44 @@ std::optional<fix::FieldError> Session::check_header(const fix::Message& message
     if (std::chrono::abs(now - sent) > config_.max_clock_skew)
         return fix::FieldError{tag::sending_time, reason::sending_time_problem, "SendingTime is far from our time"};
     if (original > sent)
-        return fix::FieldError{tag::orig_sending_time, reason::sending_time_problem,
-                               "OrigSendingTime after SendingTime"};
+        return fix::FieldError{tag::orig_sending_time, reason::sending_time_problem, "original time after SendingTime"};
     return std::nullopt;
 }
 
-/// True: the message is the expected one, and counted.
-bool Session::admit_sequence(const fix::Message& message, std::int64_t seq, Time now) {
-    if (seq == next_in_) {
-        ++next_in_;
-        return true;
-    }
-    if (seq < next_in_) {
-        if (!is_set(message, tag::poss_dup_flag))
-            fail("MsgSeqNum too low, expecting " + std::to_string(next_in_) + " but received " + std::to_string(seq),
-                 now);
-        return false;
-    }
-    // What came too early is not kept: it is part of what the peer is asked to send again. Two types cannot wait for
-    // that: both sides might otherwise wait for each other's resend, or for a peer that has already said goodbye.
-    if (message.type() == logout_type) return on_logout(message, now), false;
-    if (message.type() == resend_request_type) on_resend_request(message, now);
-    request_resend(seq, now);
-    return false;
-}
-
+/// Acts on a message in sequence.
 Session::Event Session::dispatch(const fix::Message& message, std::int64_t seq, Time now) {
     const std::string_view type = message.type();
-    if (message.error()) {
-        reject(message, *message.error(), now);
-    } else if (type == test_request_type) {
-        fix::FieldReader in{message};
-        const std::string_view id = in.text(tag::test_req_id);
-        if (in.error()) return reject(message, *in.error(), now), Event::none;
-        compose().add(tag::test_req_id, id);
-        send_admin(heartbeat_type, now);
-    } else if (type == resend_request_type) {
-        on_resend_request(message, now);
-    } else if (type == sequence_reset_type) {
-        on_sequence_reset(message, seq, true, now);
-    } else if (type == reject_type) {
-        log("peer rejected message " + std::string{message.find(tag::ref_seq_num).value_or("?")} +
-            quoted_text(message));
-    } else if (type == logout_type) {
-        on_logout(message, now);
-    } else if (type == logon_type) {
-        reject(message, {0, reason::other, "already logged on"}, now);
-    } else if (!is_fix44_type(type)) {
-        reject(message, {tag::msg_type, reason::invalid_msg_type, "MsgType is not one of FIX 4.4"}, now);
-    } else if (type != heartbeat_type) {
-        return Event::application;
+    const auto refuse = [&](int tag, int why, const char* text) { reject(message, {tag, why, text}, now); };
+    if (message.error()) return reject(message, *message.error(), now), Event::none;
+    if (!is_fix44_type(type))
+        return refuse(tag::msg_type, reason::invalid_msg_type, "not a type of FIX 4.4"), Event::none;
+    switch (type.size() == 1 ? type[0] : ' ') {
+    case heartbeat_type[0]: break;
+    case test_request_type[0]: on_test_request(message, now); break;
+    case resend_request_type[0]: on_resend_request(message, now); break;
+    case reject_type[0]: log("peer rejected a message" + quoted_text(message)); break;
+    case sequence_reset_type[0]: on_sequence_reset(message, seq, true, now); break;
+    case logout_type[0]: on_logout(message, now); break;
+    case logon_type[0]: refuse(0, reason::other, "already logged on"); break;
+    default: return Event::application;
     }
     return Event::none;
+}
+
+void Session::on_test_request(const fix::Message& message, Time now) {
+    fix::FieldReader in{message};
+    const std::string_view id = in.text(tag::test_req_id);
+    if (in.error()) return reject(message, *in.error(), now);
+    compose().add(tag::test_req_id, id);
+    send_admin(heartbeat_type, now);
 }
 
 void Session::on_sequence_reset(const fix::Message& message, std::int64_t seq, bool gap_fill, Time now) {
     fix::FieldReader in{message};
     const std::int64_t next = in.integer(tag::new_seq_no);
     if (in.error()) return reject(message, *in.error(), now);
-    if (gap_fill ? next <= seq : next < next_in_)
-        return reject(message, {tag::new_seq_no, reason::value_out_of_range, "NewSeqNo goes backwards"}, now);
+    if ((gap_fill ? next <= seq : next < next_in_) || next > last_seq)
+        return reject(message, {tag::new_seq_no, reason::value_out_of_range, "NewSeqNo is out of range"}, now);
     next_in_ = next;
 }
 
@@ -244,13 +205,13 @@ void Session::resend(std::int64_t begin, std::int64_t end, Time now) {
     resend_bytes_ = SIZE_MAX - config_.max_unsent_bytes; // bounded by the store, and one at a time
     const std::int64_t oldest = next_out_ - static_cast<std::int64_t>(config_.stored_messages);
     for (std::int64_t seq = begin; seq <= end;) {
-        if (const MessageStore::Sent* sent = store_.find(seq)) {
+        if (const Sent* sent = find_sent(seq)) {
             transmit(sent->type, seq++, sent->body, now, sent->sending_time);
             continue;
         }
         const std::int64_t gap = seq++;
         seq = std::max(seq, std::min(oldest, end + 1));
-        while (seq <= end && store_.find(seq) == nullptr) ++seq;
+        while (seq <= end && find_sent(seq) == nullptr) ++seq;
         compose().add(tag::gap_fill_flag, 'Y').add(tag::new_seq_no, seq);
         transmit(sequence_reset_type, gap, body_.text(), now, now);
     }
@@ -262,8 +223,7 @@ void Session::request_resend(std::int64_t seen, Time now) {
     const bool already_asked = gap_until_ >= next_in_;
     gap_until_ = std::max(gap_until_, seen);
     if (already_asked) return;
-    log("messages " + std::to_string(next_in_) + " to " + std::to_string(seen - 1) +
-        " are missing, asking for a resend");
+    log("asking for a resend of " + std::to_string(next_in_) + " to " + std::to_string(seen - 1));
     compose().add(tag::begin_seq_no, next_in_).add(tag::end_seq_no, 0);
     send_admin(resend_request_type, now);
     gap_asked_ = now;
@@ -283,12 +243,12 @@ void Session::on_tick(Time now) {
     if (state_ == State::logout_answered && in_state >= config_.logout_timeout) disconnect(reason_);
     if (state_ != State::active) return;
     const auto silence = now - last_in_;
-    if (!test_request_sent_ && silence * 5 >= heartbeat_ * 6) {
+    if (!test_request_sent_ && silence >= heartbeat_ * 1.2) {
         compose().add(tag::test_req_id, "TEST-" + std::to_string(next_out_));
         send_admin(test_request_type, now);
         test_request_sent_ = now;
-    } else if (test_request_sent_ && silence >= heartbeat_ * 2 && (now - *test_request_sent_) * 5 >= heartbeat_ * 4) {
-        return disconnect("silent for " + seconds(silence) + ", TestRequest unanswered"); // not when only we were late
+    } else if (test_request_sent_ && now - *test_request_sent_ >= heartbeat_ * 0.8) { // two intervals in all
+        return disconnect("silent for " + seconds(silence) + ", TestRequest unanswered");
     }
     if (now - last_out_ >= heartbeat_) {
         (void)compose();
@@ -308,8 +268,20 @@ fix::Fields& Session::compose() {
 
 void Session::send(std::string_view msg_type, Time now) {
     const std::int64_t seq = next_out_++;
-    store_.put(seq, msg_type, body_.text(), now);
+    const std::size_t slot = static_cast<std::size_t>(seq) % config_.stored_messages;
+    if (slot >= sent_.size()) sent_.resize(slot + 1);
+    Sent& sent = sent_[slot];
+    sent.seq = seq;
+    sent.type = msg_type;
+    sent.body = body_.text();
+    sent.sending_time = now;
     if (is_logged_on()) transmit(msg_type, seq, body_.text(), now);
+}
+
+/// Null when it was no application message or is too old.
+const Session::Sent* Session::find_sent(std::int64_t seq) const {
+    const std::size_t slot = static_cast<std::size_t>(seq) % config_.stored_messages;
+    return slot < sent_.size() && sent_[slot].seq == seq ? &sent_[slot] : nullptr;
 }
 
 void Session::reject(const fix::Message& message, const fix::FieldError& error, Time now) {
@@ -355,10 +327,16 @@ void Session::send_admin(std::string_view msg_type, Time now) {
     if (state_ != State::closing) transmit(msg_type, next_out_++, body_.text(), now);
 }
 
-void Session::fail(std::string reason, Time now) {
+Session::Event Session::fail(std::string reason, Time now) {
     compose().add(tag::text, reason);
     send_admin(logout_type, now);
     disconnect(std::move(reason));
+    return Event::none;
+}
+
+Session::Event Session::fail_too_low(std::int64_t seq, Time now) {
+    return fail("MsgSeqNum too low, expecting " + std::to_string(next_in_) + " but received " + std::to_string(seq),
+                now);
 }
 
 void Session::transmit(std::string_view msg_type, std::int64_t seq, std::string_view body, Time now,
@@ -381,7 +359,7 @@ void Session::transmit(std::string_view msg_type, std::int64_t seq, std::string_
 void Session::reset_sequences() {
     next_in_ = next_out_ = 1;
     gap_until_ = 0;
-    store_.clear();
+    sent_.clear();
 }
 
 void Session::log(const std::string& text) const {

@@ -30,29 +30,7 @@ struct SessionConfig {
     std::chrono::milliseconds logout_timeout{5'000};
     std::chrono::milliseconds max_clock_skew{120'000}; ///< of SendingTime
     std::size_t max_unsent_bytes = 1 << 20;            ///< a slower reader is disconnected
-    std::size_t stored_messages = 16'384;              ///< what is older is gap-filled when asked for
-};
-
-/// Application messages that were sent, for resends: at least those among the newest `capacity` sequence numbers.
-class MessageStore {
-public:
-    struct Sent {
-        std::int64_t seq = 0;
-        std::string type;
-        std::string body;
-        Time sending_time;
-    };
-
-    explicit MessageStore(std::size_t capacity) : capacity_{capacity} {}
-    void put(std::int64_t seq, std::string_view type, std::string_view body, Time sending_time);
-    /// Null when `seq` was not an application message or is too old.
-    [[nodiscard]] const Sent* find(std::int64_t seq) const;
-    void clear() { slots_.clear(); }
-
-private:
-    std::size_t slot_of(std::int64_t seq) const { return static_cast<std::size_t>(seq) % capacity_; }
-    std::size_t capacity_;
-    std::vector<Sent> slots_; // grows up to capacity_, then slots and their buffers are used again
+    std::size_t stored_messages = 16'384;              ///< for resends; what is older is gap-filled
 };
 
 class Session {
@@ -60,14 +38,12 @@ public:
     enum class Role { acceptor, initiator };
     /// What a message means for the application.
     enum class Event { none, logged_on, application };
-    using Log = std::function<void(std::string_view)>;
 
     Session(SessionConfig config, std::string peer_comp_id, Role role = Role::acceptor);
 
     /// A connection was made. An initiator sends its Logon, an acceptor waits for one.
     void connected(Time now, std::int64_t heartbeat_s = 30, bool reset = false);
-    /// The connection is gone, whoever closed it. Unsent bytes are dropped: the peer asks for them after its next
-    /// Logon.
+    /// The connection is gone, whoever closed it. Unsent bytes are dropped; the peer asks for them when it is back.
     void connection_lost();
 
     /// Event::application: the message is in sequence and the application's to answer, with send() or reject().
@@ -92,7 +68,7 @@ public:
     bool take_output(std::string& into);
     /// Called whenever there is output, or a reason to disconnect, that was not there before.
     void set_output_hook(std::function<void()> hook) { on_output_ = std::move(hook); }
-    void set_log(Log log) { log_ = std::move(log); }
+    void set_log(std::function<void(std::string_view)> log) { log_ = std::move(log); }
 
     /// True: write the rest of the output, then close the connection.
     [[nodiscard]] bool wants_disconnect() const { return state_ == State::closing; }
@@ -105,22 +81,29 @@ public:
     [[nodiscard]] std::int64_t next_out() const { return next_out_; }
 
 private:
+    struct Sent { // an application message, kept for resends
+        std::int64_t seq = 0;
+        std::string type, body;
+        Time sending_time;
+    };
     enum class State { offline, logon_awaited, active, logout_sent, logout_answered, closing };
 
     Event on_logon(const fix::Message& message, std::int64_t seq, Time now);
     std::optional<fix::FieldError> check_header(const fix::Message& message, Time now) const;
-    bool admit_sequence(const fix::Message& message, std::int64_t seq, Time now);
     Event dispatch(const fix::Message& message, std::int64_t seq, Time now);
     void on_sequence_reset(const fix::Message& message, std::int64_t seq, bool gap_fill, Time now);
+    void on_test_request(const fix::Message& message, Time now);
     void on_logout(const fix::Message& message, Time now);
     void on_resend_request(const fix::Message& message, Time now);
     void resend(std::int64_t begin, std::int64_t end, Time now);
     void request_resend(std::int64_t seen, Time now);
     void send_logon(bool reset, Time now);
     void send_admin(std::string_view msg_type, Time now);
-    void fail(std::string reason, Time now);
+    Event fail(std::string reason, Time now);
+    Event fail_too_low(std::int64_t seq, Time now);
     void transmit(std::string_view msg_type, std::int64_t seq, std::string_view body, Time now,
                   std::optional<Time> original = std::nullopt);
+    [[nodiscard]] const Sent* find_sent(std::int64_t seq) const;
     void reset_sequences();
     void log(const std::string& text) const;
     void enter(State state, Time now);
@@ -129,28 +112,21 @@ private:
     std::string peer_;
     Role role_;
     State state_ = State::offline;
-    std::int64_t next_in_ = 1;
-    std::int64_t next_out_ = 1;
-    MessageStore store_;
+    std::int64_t next_in_ = 1, next_out_ = 1;
+    std::vector<Sent> sent_; // by seq modulo stored_messages; grows up to it, then buffers are used again
 
     // Of the present connection.
     std::chrono::seconds heartbeat_{30};
-    bool reset_asked_ = false;
+    bool reset_asked_ = false, garbled_before_ = false;
     std::optional<Time> test_request_sent_;
-    bool garbled_before_ = false;
     std::int64_t gap_until_ = 0; // a resend was asked for that fills the gap up to here
-    Time gap_asked_;
-    Time last_in_;
-    Time last_out_;
-    Time state_since_;
-    std::string reason_;
-    std::string output_;
+    Time gap_asked_, last_in_, last_out_, state_since_;
+    std::string reason_, output_;
     std::size_t resend_bytes_ = 0; // output that an answered ResendRequest may hold beyond the limit
 
-    fix::Fields head_;
-    fix::Fields body_;
+    fix::Fields head_, body_;
     std::function<void()> on_output_;
-    Log log_;
+    std::function<void(std::string_view)> log_;
 };
 
 /// All counterparties of a server, by CompID. Sessions keep their address for good.
