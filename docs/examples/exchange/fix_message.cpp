@@ -1,4 +1,4 @@
-// FIX 4.4 tag=value encoding; see fix_message.hpp.
+// FIX 4.4 tag=value encoding.
 #include "fix_message.hpp"
 
 #include <algorithm>
@@ -22,13 +22,13 @@ unsigned checksum(std::string_view text) {
 
 struct Header {
     Frame::Kind kind = Frame::Kind::none; // message: both sizes are known
-    std::size_t body_begin = 0;
-    std::size_t body_size = 0;
+    std::size_t body_begin = 0, body_size = 0;
     const char* why = "";
 };
 
 Header read_header(std::string_view in, std::size_t limit) {
     const auto garbled = [](const char* why) { return Header{Frame::Kind::garbled, 0, 0, why}; };
+    const Header too_long{Frame::Kind::too_long, 0, 0, "message exceeds the limit"};
     const std::size_t known = std::min(in.size(), message_start.size());
     if (in.substr(0, known) != message_start.substr(0, known)) return garbled("BeginString is not first");
     const Header cut_off = in.size() < longest_header ? Header{} : garbled("BodyLength does not end");
@@ -44,9 +44,9 @@ Header read_header(std::string_view in, std::size_t limit) {
         if (in[at] == soh && at > digits) break;
         if (!is_digit(in[at])) return garbled("BodyLength is not a number");
         body_size = body_size * 10 + static_cast<std::size_t>(in[at] - '0');
-        if (body_size > limit) return {Frame::Kind::too_long, 0, 0, "message exceeds the limit"};
+        if (body_size > limit) return too_long;
     }
-    if (at + 1 + body_size + trailer_size > limit) return {Frame::Kind::too_long, 0, 0, "message exceeds the limit"};
+    if (at + 1 + body_size + trailer_size > limit) return too_long;
     return {Frame::Kind::message, at + 1, body_size, ""};
 }
 
@@ -178,11 +178,10 @@ std::optional<Time> parse_time(std::string_view text) {
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return std::nullopt;
     std::int64_t nanoseconds = 0;
     if (text.size() > 17) {
-        const std::size_t digits = text.size() - 18;
         const auto fraction = parse_digits(text.substr(18));
-        if (text[17] != '.' || !fraction || digits % 3 != 0) return std::nullopt;
+        if (text[17] != '.' || !fraction || text.size() % 3 != 0) return std::nullopt;
         nanoseconds = *fraction;
-        for (std::size_t i = digits; i < 9; ++i) nanoseconds *= 10;
+        for (std::size_t size = text.size(); size < 27; ++size) nanoseconds *= 10;
     }
     return Time{chrono::sys_days{date}} + chrono::hours{hour} + chrono::minutes{minute} + chrono::seconds{second} +
            chrono::nanoseconds{nanoseconds};

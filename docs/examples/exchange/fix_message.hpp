@@ -52,8 +52,7 @@ enum : int {
 
 /// Why a message is refused at session level; `tag` 0: no tag can be named. `text` is a literal.
 struct FieldError {
-    int tag;
-    int reason;
+    int tag, reason;
     const char* text;
 };
 
@@ -99,8 +98,7 @@ private:
     Frame skip(std::string_view in, const char* why);
 
     std::vector<char> buffer_;
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
+    std::size_t begin_ = 0, end_ = 0;
 };
 
 /// One message as a list of views into its text, which must outlive it. Values holding a SOH are not supported.

@@ -1,4 +1,4 @@
-// Order entry; see gateway.hpp.
+// What orders and cancels do, and the reports about it.
 #include "gateway.hpp"
 
 namespace exchange {

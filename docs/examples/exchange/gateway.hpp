@@ -5,18 +5,11 @@
 // report until it is asked for). An order survives its owner's connection. Owners may trade with themselves.
 #pragma once
 
-#include "fix_message.hpp"
-#include "instrument.hpp"
 #include "journal.hpp"
-#include "order_book.hpp"
 #include "risk.hpp"
 #include "session.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <deque>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 
 namespace exchange {

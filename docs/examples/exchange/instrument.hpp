@@ -5,10 +5,6 @@
 #include "order_book.hpp"
 
 #include <algorithm>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace exchange {
 

@@ -1,10 +1,8 @@
-// The journal; see journal.hpp.
+// Writes the lines that journal.hpp describes.
 #include "journal.hpp"
 
-#include <array>
 #include <cerrno>
 #include <charconv>
-#include <concepts>
 
 namespace exchange {
 namespace {

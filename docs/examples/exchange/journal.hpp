@@ -13,11 +13,8 @@
 
 #include "nexus/base/error.hpp"
 
-#include <cstdint>
 #include <cstdio>
 #include <memory>
-#include <string>
-#include <string_view>
 
 namespace exchange {
 
@@ -51,9 +48,7 @@ private:
 
     bool keep_ = false;
     std::unique_ptr<std::FILE, Close> file_;
-    std::string path_;
-    std::string line_;
-    std::string text_;
+    std::string path_, line_, text_;
     std::uint64_t hash_ = 0xcbf29ce484222325; // FNV-1a
     std::uint64_t lines_ = 0;
 };

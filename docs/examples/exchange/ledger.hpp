@@ -4,9 +4,7 @@
 
 #include "instrument.hpp"
 
-#include <cstdint>
 #include <map>
-#include <string>
 
 namespace exchange {
 

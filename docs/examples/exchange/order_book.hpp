@@ -5,7 +5,6 @@
 // calls made. Nodes come from a pool, so that a book that has reached its size allocates nothing.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -79,8 +78,7 @@ private:
     Levels& levels(Side side) { return side == Side::buy ? bids_ : asks_; }
 
     std::unique_ptr<std::pmr::memory_resource> pool_; // at a fixed address, so that the book can be moved
-    Levels bids_;
-    Levels asks_;
+    Levels bids_, asks_;
     std::pmr::unordered_map<OrderId, Place> by_id_;
 };
 

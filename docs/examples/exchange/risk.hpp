@@ -3,8 +3,6 @@
 
 #include "instrument.hpp"
 
-#include <optional>
-
 namespace exchange {
 
 /// The band around the reference price is counted in hundredths of a percent of it, both edges allowed.

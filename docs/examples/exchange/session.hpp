@@ -10,22 +10,14 @@
 
 #include "fix_message.hpp"
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 namespace exchange {
 
 struct SessionConfig {
     std::string comp_id = "NEXUS";
-    std::int64_t min_heartbeat_s = 1;
-    std::int64_t max_heartbeat_s = 60;
+    std::int64_t min_heartbeat_s = 1, max_heartbeat_s = 60;
     std::chrono::milliseconds logon_timeout{10'000};
     std::chrono::milliseconds logout_timeout{5'000};
     std::chrono::milliseconds max_clock_skew{120'000}; ///< of SendingTime
