@@ -51,19 +51,29 @@ SocketRecord& require_record(SocketRecord* record, const char* operation) {
     return *record;
 }
 
+void SocketRecord::destroy() noexcept { delete this; }
+
 void SocketRecord::note_count(Direction direction, std::size_t asked, std::size_t done) noexcept {
-    if (done == asked || short_counts_ == ShortCounts::mean_nothing) return;
+    if (done == asked || done == 0 || short_counts_ == ShortCounts::mean_nothing) return;
     // After an end or an error no further edge may come, so that the flag has to stay.
     if (source_.hung_up() || source_.failed()) return;
-    if (direction == Direction::in && (done == 0 || source_.peer_closed())) return;
+    if (direction == Direction::in && source_.peer_closed()) return;
     source_.clear_ready(direction);
+}
+
+Result<std::size_t> SocketRecord::transfer_nothing(const char* operation) {
+    Executor& executor = Executor::of_current_fiber(operation);
+    const SocketPin pin(*this);
+    if (WaitEnd end = enter_wait(executor, operation); end != WaitEnd::ready) return Error(to_errc(end), operation);
+    if (!open()) return Error(errc::closed, operation);
+    return std::size_t{0};
 }
 
 // --- reading ---
 
 Result<std::size_t> SocketRecord::read(std::span<std::byte> buffer) {
+    if (buffer.empty()) return transfer_nothing("read");
     return attempt(Direction::in, "read", [&](int fd) -> Result<std::size_t> {
-        if (buffer.empty()) return std::size_t{0};
         auto got = os::receive(fd, buffer);
         if (got) note_count(Direction::in, buffer.size(), *got);
         return got;
@@ -72,8 +82,8 @@ Result<std::size_t> SocketRecord::read(std::span<std::byte> buffer) {
 
 Result<std::size_t> SocketRecord::read_vectored(std::span<const std::span<std::byte>> buffers) {
     const Parts parts(buffers);
+    if (parts.count == 0) return transfer_nothing("read");
     return attempt(Direction::in, "read", [&](int fd) -> Result<std::size_t> {
-        if (parts.count == 0) return std::size_t{0};
         auto got = os::receive_vectored(fd, parts.span());
         if (got) note_count(Direction::in, parts.bytes, *got);
         return got;
@@ -95,10 +105,9 @@ Result<void> SocketRecord::read_exact(std::span<std::byte> buffer, std::size_t* 
 }
 
 Result<std::size_t> SocketRecord::peek(std::span<std::byte> buffer) {
-    return attempt(Direction::in, "peek", [&](int fd) -> Result<std::size_t> {
-        if (buffer.empty()) return std::size_t{0};
-        return os::receive(fd, buffer, MSG_PEEK);
-    });
+    if (buffer.empty()) return transfer_nothing("peek");
+    return attempt(Direction::in, "peek",
+                   [&](int fd) -> Result<std::size_t> { return os::receive(fd, buffer, MSG_PEEK); });
 }
 
 Result<void> SocketRecord::wait_readable() {
@@ -140,8 +149,8 @@ bool SocketRecord::is_readable() {
 // --- writing ---
 
 Result<std::size_t> SocketRecord::write(std::span<const std::byte> buffer) {
+    if (buffer.empty()) return transfer_nothing("write");
     return attempt(Direction::out, "write", [&](int fd) -> Result<std::size_t> {
-        if (buffer.empty()) return std::size_t{0};
         auto taken = os::send(fd, buffer);
         if (taken) note_count(Direction::out, buffer.size(), *taken);
         return taken;
@@ -150,10 +159,14 @@ Result<std::size_t> SocketRecord::write(std::span<const std::byte> buffer) {
 
 Result<std::size_t> SocketRecord::write_vectored(std::span<const std::span<const std::byte>> buffers) {
     const Parts parts(buffers);
+    return write_parts(parts.span(), parts.bytes);
+}
+
+Result<std::size_t> SocketRecord::write_parts(std::span<const iovec> parts, std::size_t bytes) {
+    if (parts.empty()) return transfer_nothing("write");
     return attempt(Direction::out, "write", [&](int fd) -> Result<std::size_t> {
-        if (parts.count == 0) return std::size_t{0};
-        auto taken = os::send_vectored(fd, parts.span());
-        if (taken) note_count(Direction::out, parts.bytes, *taken);
+        auto taken = os::send_vectored(fd, parts);
+        if (taken) note_count(Direction::out, bytes, *taken);
         return taken;
     });
 }
@@ -179,15 +192,9 @@ Result<void> SocketRecord::write_all_vectored(std::span<const std::span<const st
     store(transferred, done);
     for (;;) {
         const Parts parts(buffers, done);
-        const auto taken = attempt(Direction::out, "write", [&](int fd) -> Result<std::size_t> {
-            if (parts.count == 0) return std::size_t{0};
-            auto sent = os::send_vectored(fd, parts.span());
-            if (sent) note_count(Direction::out, parts.bytes, *sent);
-            return sent;
-        });
+        const auto taken = write_parts(parts.span(), parts.bytes);
         if (!taken) return taken.error();
-        if (parts.count == 0) return {};
-        if (*taken == 0) return nothing_written();
+        if (*taken == 0 && parts.bytes != 0) return nothing_written();
         done += *taken;
         store(transferred, done);
         // All of it went, and no buffer was left out for want of room in the list.

@@ -83,15 +83,19 @@ private:
     friend class SocketOwner;
     friend class SocketPin;
 
+    /// A transfer of no bytes: a wait that is over at once.
+    [[nodiscard]] Result<std::size_t> transfer_nothing(const char* operation);
+    [[nodiscard]] Result<std::size_t> write_parts(std::span<const iovec> parts, std::size_t bytes);
     void note_count(Direction direction, std::size_t asked, std::size_t done) noexcept;
     void drop_owner() noexcept {
         if (--owners_ != 0) return;
         close();
-        if (pins_ == 0) delete this;
+        if (pins_ == 0) destroy();
     }
     void drop_pin() noexcept {
-        if (--pins_ == 0 && owners_ == 0) delete this;
+        if (--pins_ == 0 && owners_ == 0) destroy();
     }
+    void destroy() noexcept;
     ~SocketRecord() = default;
 
     IoSource source_;
