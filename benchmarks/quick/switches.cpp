@@ -114,8 +114,7 @@ double boost_spawn_join() { return -1; }
 
 std::vector<Workload> switch_workloads() {
     return {
-        {"switch, bare",
-         {{"jump_fcontext", bare_jump}, {"boost::context::fiber", context_fiber}}},
+        {"switch, bare", {{"jump_fcontext", bare_jump}, {"boost::context::fiber", context_fiber}}},
         {"yield, 2 fibers",
          {{"nexus", [] { return nexus_yield(2); }},
           {"bare jump_fcontext", bare_jump},

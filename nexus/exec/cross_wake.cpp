@@ -61,7 +61,7 @@ Result<os::EventFd*> CrossWake::poker() {
 
 void* CrossWake::allocate(std::size_t bytes, std::size_t alignment) {
     if (fits_slot(bytes, alignment)) return slab_.allocate();
-    return ::operator new(bytes, std::align_val_t{alignment});
+    return ::operator new (bytes, std::align_val_t{alignment});
 }
 
 void CrossWake::free_memory(Task& task) noexcept {
@@ -72,7 +72,7 @@ void CrossWake::free_memory(Task& task) noexcept {
     if (from_slab) {
         slab_.deallocate(&task);
     } else {
-        ::operator delete(&task, std::align_val_t{alignment});
+        ::operator delete (&task, std::align_val_t{alignment});
     }
 }
 

@@ -4,8 +4,8 @@
 // Reference-counted: one count of the executor, one of each RuntimeHandle, and, from the executor's teardown on, one
 // of each task that somebody still refers to.
 //
-// Who consumes the queue: the executor until close(), then whichever thread finds CLOSED after its push, under `mutex_`.
-// Task headers are freed by the executor until close(), then by whoever sees TERMINAL, under `mutex_`.
+// Who consumes the queue: the executor until close(), then whichever thread finds CLOSED after its push, under
+// `mutex_`. Task headers are freed by the executor until close(), then by whoever sees TERMINAL, under `mutex_`.
 #pragma once
 
 #include "nexus/base/slab.hpp"

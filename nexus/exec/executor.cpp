@@ -65,7 +65,8 @@ void Executor::set_tasks_per_cycle(std::size_t limit) {
 }
 
 void Executor::set_clock(ClockSource clock) {
-    if (!timers_.empty()) throw UsageError("set_clock() while timers are armed: replace the clock before the first wait");
+    if (!timers_.empty())
+        throw UsageError("set_clock() while timers are armed: replace the clock before the first wait");
     clock_ = clock;
     event_time_ns_ = now_ns();
     std::destroy_at(&timers_);
@@ -82,8 +83,8 @@ Stack* Executor::take_stack(std::size_t bytes) {
 #else
     (void)tsan_fiber_cap;
 #endif
-    const std::uint32_t size_class =
-        bytes == 0 || bytes == default_stack_bytes_ ? default_stack_class_ : stacks_.size_class(bytes);
+    const std::uint32_t size_class = bytes == 0 || bytes == default_stack_bytes_ ? default_stack_class_
+                                                                                 : stacks_.size_class(bytes);
     return stacks_.acquire(size_class).value();
 }
 
@@ -149,7 +150,8 @@ void Executor::complete(Task& task) noexcept {
 
 void Executor::finish_current() noexcept {
     Task& me = *current_;
-    if (me.borrows.live != 0) [[unlikely]] close_ledger(me.borrows);
+    if (me.borrows.live != 0) [[unlikely]]
+        close_ledger(me.borrows);
     complete(me);
     // The last switch writes its handle into the graveyard, so that the header may be freed before it.
     detail::destroyed(graveyard_.sanitizer);

@@ -56,9 +56,9 @@ struct ExecutorOptions {
 
 /// How a fiber is made.
 struct SpawnOptions {
-    const char* name = nullptr;  ///< must outlive the fiber; null names it "fiber"
-    std::size_t stack_size = 0;  ///< usable bytes; 0 takes the executor's default
-    const void* site = nullptr;  ///< program counter of the spawn, for reports
+    const char* name = nullptr; ///< must outlive the fiber; null names it "fiber"
+    std::size_t stack_size = 0; ///< usable bytes; 0 takes the executor's default
+    const void* site = nullptr; ///< program counter of the spawn, for reports
 };
 
 /// One line about a living or abandoned fiber, for reports.
@@ -79,7 +79,8 @@ public:
     ~Executor();
 
     /// Spawns a fiber that runs `body()` (EX-21): never inline, first in the next cycle. Throws UsageError during
-    /// teardown and std::system_error when no stack can be mapped. Program counter of the caller becomes the spawn site.
+    /// teardown and std::system_error when no stack can be mapped. Program counter of the caller becomes the spawn
+    /// site.
     template <class F>
     [[nodiscard]] JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> spawn_boxed(F&& body, SpawnOptions options = {});
 
@@ -110,11 +111,13 @@ public:
         std::int64_t runs = 0;   ///< fiber runs
         std::int64_t cycles = 0; ///< cycle ends
     };
-    /// Runs ready fibers from one to the next until nothing is ready or the allowance is used up. Returns the runs made.
+    /// Runs ready fibers from one to the next until nothing is ready or the allowance is used up. Returns the runs
+    /// made.
     std::size_t run_ready(Boundary allowance);
     /// What run_ready() left of the allowance; negative when the last cycle went beyond it.
     [[nodiscard]] Boundary remaining_allowance() const noexcept { return allowance_; }
-    /// Moves what other threads woke into the ready queue; at most `limit`, 0 = all. True when the queue was seen empty.
+    /// Moves what other threads woke into the ready queue; at most `limit`, 0 = all. True when the queue was seen
+    /// empty.
     bool drain_cross_queue(std::size_t limit);
     void drain_deferred_free() noexcept;
     /// The first exception that left a fiber unjoined, if there is no hook; clears it.
@@ -157,7 +160,8 @@ public:
     /// The executor whose fiber is running on this thread. Throws UsageError when `what` is called outside a fiber.
     [[nodiscard]] static Executor& of_current_fiber(const char* what) {
         Executor* executor = current_executor_;
-        if (executor == nullptr || executor->current_ == nullptr) [[unlikely]] throw_outside_fiber(what);
+        if (executor == nullptr || executor->current_ == nullptr) [[unlikely]]
+            throw_outside_fiber(what);
         return *executor;
     }
     [[nodiscard]] static bool in_fiber() noexcept {
@@ -175,7 +179,8 @@ public:
     /// `stop`: that is what wait.hpp does.
     void suspend(const char* what) {
         detail::Task& me = *current_;
-        if (suspension_forbidden(me)) [[unlikely]] check_suspension(me, what);
+        if (suspension_forbidden(me)) [[unlikely]]
+            check_suspension(me, what);
         me.waiting_for = what;
         me.waiting_since_ns = event_time_ns_;
         me.failed_waits = 0;

@@ -15,7 +15,8 @@ JoinWaiter::JoinWaiter(Task& task, Executor& executor)
                          "return from the fiber instead");
     }
     if (task.listener != nullptr) {
-        throw UsageError("join() while another fiber joins the same handle: share the result through a channel instead");
+        throw UsageError(
+            "join() while another fiber joins the same handle: share the result through a channel instead");
     }
     task.listener = this;
 }

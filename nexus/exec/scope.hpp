@@ -3,7 +3,8 @@
 // The base of timeout(), timeout_at() and until(). Scopes nest on one fiber's stack; the chain hangs off Task::scope.
 // Invariants: Task::stop has stop_bit::scope set exactly while some scope of the chain has ended; an ended scope stays
 // ended until it is left; the timer is armed only while the scope is open and has not ended. A scope that watches a
-// CancelState may learn of its end on any thread, so it does not end by callback: stop_bit::watch makes every wait look.
+// CancelState may learn of its end on any thread, so it does not end by callback: stop_bit::watch makes every wait
+// look.
 #pragma once
 
 #include "nexus/base/error.hpp"

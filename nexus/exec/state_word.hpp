@@ -3,7 +3,8 @@
 // Everything that decides who frees a task is read from the previous value of a single read-modify-write (EX-6, A-1).
 //
 //   COMPLETED     the body has ended (or was destroyed unstarted); it will never run again
-//   QUEUED        the task is in exactly one queue, ready or cross-thread; set by one fetch_or everywhere (H-4), cleared
+//   QUEUED        the task is in exactly one queue, ready or cross-thread; set by one fetch_or everywhere (H-4),
+//   cleared
 //                 only when the task is taken out to run (H-5, H-6)
 //   HAS_JOIN      a JoinHandle exists
 //   ABORTED       abort was asked for
@@ -53,9 +54,7 @@ public:
 
     /// True for the one caller that set QUEUED and so has to put the task into a queue. What that caller wrote before
     /// is visible to the task when it runs.
-    bool try_set_queued(Sharing sharing) noexcept {
-        return (fetch_or(queued_bit, sharing) & queued_bit) == 0;
-    }
+    bool try_set_queued(Sharing sharing) noexcept { return (fetch_or(queued_bit, sharing) & queued_bit) == 0; }
     /// When the task is taken out to run.
     void clear_queued(Sharing sharing) noexcept { fetch_and(~queued_bit, sharing); }
     /// When a completed task is taken out of a queue (H-2). Clears QUEUED and says whether that made it TERMINAL.

@@ -42,10 +42,10 @@ struct CompletionListener {
 
 /// What the executor needs to know of the types in a task.
 struct TaskOps {
-    void (*run)(Task& task);                      ///< consumes the closure, stores the output; may throw
-    void (*discard)(Task& task) noexcept;         ///< destroys the closure of a task that never ran
-    void (*destroy_output)(Task& task) noexcept;  ///< the output, if there is one
-    std::size_t size;                             ///< of the TypedTask
+    void (*run)(Task& task);                     ///< consumes the closure, stores the output; may throw
+    void (*discard)(Task& task) noexcept;        ///< destroys the closure of a task that never ran
+    void (*destroy_output)(Task& task) noexcept; ///< the output, if there is one
+    std::size_t size;                            ///< of the TypedTask
 };
 
 enum class Outcome : std::uint8_t {

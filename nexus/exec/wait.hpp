@@ -3,7 +3,8 @@
 // A wait first links itself where it will be woken (a node on its own stack that unlinks in its destructor), then calls
 // one of the two functions here, which loop over the condition: wakes may be spurious. Rules kept in this one place:
 //   * an ended scope fails the wait at entry, even when it could be satisfied: nothing is taken, nothing is lost;
-//   * after a suspension the condition is looked at first: what was handed over is kept, the reason comes at the next wait;
+//   * after a suspension the condition is looked at first: what was handed over is kept, the reason comes at the next
+//   wait;
 //   * abort throws Aborted; while an exception unwinds, a wait neither throws nor parks;
 //   * waits that are satisfied at once count too, so that a channel or socket that never runs dry starves nobody;
 //   * waits that fail count against the cycle, so a loop that ignores them cannot hang the others.
@@ -54,8 +55,10 @@ void take_turns(Executor& executor, const char* what);
 /// The entry of a wait that returns a Result and does its own waiting (I/O): the reason to fail at once, or ready.
 [[nodiscard]] inline WaitEnd enter_wait(Executor& executor, const char* what) {
     Task& me = executor.current_task();
-    if (++me.uninterrupted >= uninterrupted_waits) [[unlikely]] take_turns(executor, what);
-    if (me.stop != 0) [[unlikely]] return stopped(executor, true);
+    if (++me.uninterrupted >= uninterrupted_waits) [[unlikely]]
+        take_turns(executor, what);
+    if (me.stop != 0) [[unlikely]]
+        return stopped(executor, true);
     return WaitEnd::ready;
 }
 
@@ -63,9 +66,11 @@ void take_turns(Executor& executor, const char* what);
 template <class Ready>
 [[nodiscard]] WaitEnd wait_or_fail(Executor& executor, const char* what, Ready&& ready) {
     Task& me = executor.current_task();
-    if (WaitEnd end = enter_wait(executor, what); end != WaitEnd::ready) [[unlikely]] return end;
+    if (WaitEnd end = enter_wait(executor, what); end != WaitEnd::ready) [[unlikely]]
+        return end;
     while (!ready()) {
-        if (executor.unwinding()) [[unlikely]] return WaitEnd::cancelled;
+        if (executor.unwinding()) [[unlikely]]
+            return WaitEnd::cancelled;
         executor.suspend(what);
         if (me.stop != 0 && !ready()) [[unlikely]] {
             if (WaitEnd end = stopped(executor, true); end != WaitEnd::ready) return end;
@@ -78,12 +83,14 @@ template <class Ready>
 template <class Ready>
 bool wait_or_throw(Executor& executor, const char* what, Ready&& ready) {
     Task& me = executor.current_task();
-    if (++me.uninterrupted >= uninterrupted_waits) [[unlikely]] take_turns(executor, what);
+    if (++me.uninterrupted >= uninterrupted_waits) [[unlikely]]
+        take_turns(executor, what);
     if (me.stop != 0) [[unlikely]] {
         if (stopped(executor, false) != WaitEnd::ready) return ready();
     }
     while (!ready()) {
-        if (executor.unwinding()) [[unlikely]] return false;
+        if (executor.unwinding()) [[unlikely]]
+            return false;
         executor.suspend(what);
         if (me.stop != 0 && !ready()) [[unlikely]] {
             if (stopped(executor, false) != WaitEnd::ready) return false;

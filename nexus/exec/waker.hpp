@@ -71,7 +71,8 @@ inline void yield_now() {
     }
     executor->requeue_current();
     executor->suspend("yield_now");
-    if (executor->current_task().stop != 0) [[unlikely]] detail::hear_stop(*executor);
+    if (executor->current_task().stop != 0) [[unlikely]]
+        detail::hear_stop(*executor);
 }
 
 } // namespace nexus

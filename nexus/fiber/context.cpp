@@ -45,8 +45,8 @@ EntryFunction fiber_entry = nullptr;
 void make_context(Context& context, std::byte* limit, std::byte* top) noexcept {
     context.exceptions = {};
     // SAFETY: nexus_fiber_start has the signature that make_fcontext expects; the stack is owned by the caller.
-    context.handle =
-        boost::context::detail::make_fcontext(top, static_cast<std::size_t>(top - limit), &nexus_fiber_start);
+    context.handle = boost::context::detail::make_fcontext(top, static_cast<std::size_t>(top - limit),
+                                                           &nexus_fiber_start);
 }
 
 } // namespace nexus::detail

@@ -104,8 +104,8 @@ extern "C" void nexus_on_fault(int number, siginfo_t* info, void* context) {
 } // namespace
 
 OverflowReport::OverflowReport(const StackPool& pool, Describe describe, void* context) {
-    void* memory =
-        ::mmap(nullptr, alternate_stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    void* memory = ::mmap(nullptr, alternate_stack_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "overflow_report: mmap");
     stack_t alternate{};
     alternate.ss_sp = memory;

@@ -166,7 +166,8 @@ void StackPool::install_guard(Stack& stack) noexcept {
 void StackPool::check_red_zone(const Stack& stack) const noexcept {
     for (std::size_t i = 0; i < red_zone_bytes; ++i) {
         if (stack.limit[i] != std::byte{red_zone_pattern}) {
-            std::fputs("nexus: a fiber ran past the end of its stack (found when it ended); raise stack_size\n", stderr);
+            std::fputs("nexus: a fiber ran past the end of its stack (found when it ended); raise stack_size\n",
+                       stderr);
             std::abort(); // memory next to the stack is already damaged: nothing after this can be trusted
         }
     }

@@ -18,16 +18,18 @@ namespace nexus {
 
 /// What stops a fiber that runs past the end of its stack.
 enum class GuardKind : std::uint8_t {
-    none,       ///< not decided yet: the stack has not been used
-    lightweight,///< MADV_GUARD_INSTALL (Linux 6.13): faults, and does not split the mapping
-    protected_, ///< mprotect(PROT_NONE): faults, costs a mapping each
-    red_zone    ///< a known pattern below the stack's end, checked when the stack comes back
+    none,        ///< not decided yet: the stack has not been used
+    lightweight, ///< MADV_GUARD_INSTALL (Linux 6.13): faults, and does not split the mapping
+    protected_,  ///< mprotect(PROT_NONE): faults, costs a mapping each
+    red_zone     ///< a known pattern below the stack's end, checked when the stack comes back
 };
 
 struct StackPoolOptions {
     /// Per stack, rounded up to pages; 0 leaves only the red zone.
     std::size_t guard_bytes = NEXUS_GUARDS != 0 ? std::size_t{16} * 1024 : 0;
-    std::size_t max_idle_stacks = 4096;               ///< trim() gives back the memory of free stacks beyond these
+    std::size_t max_idle_stacks = 4096; ///< trim() gives back the memory of free stacks beyond these
+    /// The first kind to try; what the kernel refuses falls to the next. A build without guards begins at the red zone.
+    GuardKind best_guard = NEXUS_GUARDS != 0 ? GuardKind::lightweight : GuardKind::red_zone;
 };
 
 /// One stack. Lives as long as its pool.
@@ -63,12 +65,14 @@ public:
     /// A stack of the class. Maps a slab when none is free. Errors: ENOMEM, its text names what to raise.
     [[nodiscard]] Result<Stack*> acquire(std::uint32_t size_class) {
         Class& cls = classes_[size_class];
-        if (cls.free.empty()) [[unlikely]] return acquire_slow(size_class);
+        if (cls.free.empty()) [[unlikely]]
+            return acquire_slow(size_class);
         return take(cls);
     }
     /// Gives a stack back. May be called on the very stack, as the last thing before the final switch away from it.
     void release(Stack* stack) noexcept {
-        if (stack->guard == GuardKind::red_zone) [[unlikely]] check_red_zone(*stack);
+        if (stack->guard == GuardKind::red_zone) [[unlikely]]
+            check_red_zone(*stack);
         classes_[stack->size_class].free.push_back(stack); // capacity was reserved when the stack was mapped
         --in_use_;
     }

@@ -59,8 +59,8 @@ Result<void> IoSource::wait(Direction direction, const char* operation) {
         detail::Task& me;
         ~Delist() { source.delist(direction, me); }
     } delist{*this, direction, me};
-    const detail::WaitEnd end =
-        detail::wait_or_fail(executor, operation, [&] { return mine.ready || forgotten_ || reactor_ == nullptr; });
+    const detail::WaitEnd end = detail::wait_or_fail(executor, operation,
+                                                     [&] { return mine.ready || forgotten_ || reactor_ == nullptr; });
     if (end != detail::WaitEnd::ready) return Error(detail::to_errc(end), operation);
     if (forgotten_) return Error(errc::closed, operation);
     if (!mine.ready) return Error(errc::stopped, operation);
@@ -102,8 +102,8 @@ Result<void> Reactor::add(IoSource& source, const char* operation) {
         free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
     }
     const std::uint32_t slot = free_slots_.back();
-    const auto added =
-        epoll_.add(source.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, token(slots_[slot].generation, slot));
+    const auto added = epoll_.add(source.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                  token(slots_[slot].generation, slot));
     if (!added) return Error(added.error().code(), operation);
     free_slots_.pop_back();
     free_slots_.reserve(slots_.size()); // remove() must not allocate
@@ -116,7 +116,8 @@ Result<void> Reactor::add(IoSource& source, const char* operation) {
 }
 
 void Reactor::remove(IoSource& source, bool deregister) noexcept {
-    // A failing removal is harmless: the descriptor is about to be closed, and the generation outdates its events (H-31).
+    // A failing removal is harmless: the descriptor is about to be closed, and the generation outdates its events
+    // (H-31).
     if (deregister) (void)epoll_.remove(source.fd());
     Slot& slot = slots_[source.slot_];
     slot.source = nullptr;

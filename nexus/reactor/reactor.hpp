@@ -42,7 +42,8 @@ public:
     /// Call after EAGAIN, before wait().
     void clear_ready(Direction direction) noexcept { side(direction).ready = false; }
     /// Suspends until the direction is ready. Fails with timed_out or cancelled (rule 5), with closed after forget(),
-    /// with stopped when the reactor ends meanwhile, or with the error of registering. Throws UsageError when another fiber waits for the same direction.
+    /// with stopped when the reactor ends meanwhile, or with the error of registering. Throws UsageError when another
+    /// fiber waits for the same direction.
     [[nodiscard]] Result<void> wait(Direction direction, const char* operation);
 
     /// The peer has shut down its sending side (EPOLLRDHUP), or the connection is gone (EPOLLHUP), as last reported.

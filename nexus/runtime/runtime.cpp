@@ -22,8 +22,7 @@ RuntimeOptions checked(const RuntimeOptions& options) {
             "tasks_per_cycle must be from 1 to 1,000,000");
     require(options.event_interval >= 1 && options.event_interval <= 1'000'000,
             "event_interval must be from 1 to 1,000,000");
-    require(options.event_capacity >= 1 && options.event_capacity <= 65'536,
-            "event_capacity must be from 1 to 65,536");
+    require(options.event_capacity >= 1 && options.event_capacity <= 65'536, "event_capacity must be from 1 to 65,536");
     require(options.stack_size >= 16 * kib && options.stack_size <= 64 * kib * kib,
             "stack_size must be from 16 KiB to 64 MiB");
     require(options.root_stack_size >= 16 * kib && options.root_stack_size <= 64 * kib * kib,
@@ -74,8 +73,7 @@ private:
 Runtime::Runtime(World& world, RuntimeOptions options)
     : world_(world), options_(checked(options)), executor_(executor_options(options_)),
       reactor_(executor_, options_.event_capacity), timer_fd_(os::TimerFd::create().value()),
-      identity_(std::make_shared<detail::RuntimeIdentity>(
-          detail::RuntimeIdentity{this, &executor_, ShutdownHandle()})),
+      identity_(std::make_shared<detail::RuntimeIdentity>(detail::RuntimeIdentity{this, &executor_, ShutdownHandle()})),
       idle_policy_(options_) {
     poker_ = executor_.cross_wake().poker().value();
     reactor_.add_wakeup(timer_fd_.fd(), &Runtime::on_timer, this).value();
@@ -88,11 +86,14 @@ Runtime::Runtime(World& world, RuntimeOptions options)
     }
     if (options_.signal_handlers) install_signal_handlers();
     if (options_.overflow_report) {
-        overflow_report_.emplace(executor_.stacks(), [](void* context) noexcept -> OverflowReport::Fiber {
-            const detail::Task* task = static_cast<Executor*>(context)->running_task();
-            if (task == nullptr) return {};
-            return {task->name(), task->spawn_site};
-        }, &executor_);
+        overflow_report_.emplace(
+            executor_.stacks(),
+            [](void* context) noexcept -> OverflowReport::Fiber {
+                const detail::Task* task = static_cast<Executor*>(context)->running_task();
+                if (task == nullptr) return {};
+                return {task->name(), task->spawn_site};
+            },
+            &executor_);
     }
     cycles_to_io_ = options_.event_interval;
     living = this; // last: a constructor that throws leaves the thread free
@@ -169,8 +170,8 @@ int Runtime::poll_fd() {
 }
 
 void Runtime::prepare_poll_fd() {
-    // As before a sleep, except that the host sleeps: other threads have to poke, the timer has to be armed, and what is
-    // ready already must make the descriptor readable.
+    // As before a sleep, except that the host sleeps: other threads have to poke, the timer has to be armed, and what
+    // is ready already must make the descriptor readable.
     CrossWake& cross = executor_.cross_wake();
     cross.enter_park();
     arm_timer();
@@ -229,7 +230,9 @@ std::string QuiesceTimeout::message() const {
     return text;
 }
 
-ShutdownSignal ShutdownSignal::current() { return Runtime::require("ShutdownSignal::current").shutdown_handle().signal(); }
+ShutdownSignal ShutdownSignal::current() {
+    return Runtime::require("ShutdownSignal::current").shutdown_handle().signal();
+}
 
 void ShutdownSignal::wait() const { detail::wait_cancelled(*state_, "shutdown signal"); }
 

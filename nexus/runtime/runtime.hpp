@@ -15,8 +15,8 @@
 #include "nexus/runtime/options.hpp"
 #include "nexus/runtime/shutdown.hpp"
 #include "nexus/runtime/signals.hpp"
-#include "nexus/world/handler.hpp"
 #include "nexus/world/builder.hpp"
+#include "nexus/world/handler.hpp"
 #include "nexus/world/world.hpp"
 
 #include <chrono>
@@ -36,8 +36,8 @@ enum class RunStatus : std::uint8_t {
 
 /// What shutdown_quiesce() reports when time is up (EX-80).
 struct QuiesceTimeout {
-    std::vector<FiberInfo> remaining;        ///< fibers that have not ended
-    std::size_t remaining_references = 0;    ///< completed tasks that a handle or waker still refers to
+    std::vector<FiberInfo> remaining;     ///< fibers that have not ended
+    std::size_t remaining_references = 0; ///< completed tasks that a handle or waker still refers to
     std::chrono::nanoseconds elapsed{0};
     /// One line for each of them: name, spawn site, what it waits for, how long.
     [[nodiscard]] std::string message() const;
@@ -74,8 +74,8 @@ public:
     template <class F, class... Args>
     auto spawn(SpawnOptions options, F&& body, Args&&... args);
 
-    /// Resolves a handler once, to be called often from fibers of this runtime; unlike world().resolve() it also injects
-    /// EventTime, ShutdownSignal and WorldCtx.
+    /// Resolves a handler once, to be called often from fibers of this runtime; unlike world().resolve() it also
+    /// injects EventTime, ShutdownSignal and WorldCtx.
     template <class F>
     [[nodiscard]] auto resolve(F&& callable) {
         return resolve_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(callable));

@@ -23,14 +23,16 @@ public:
     }
     ~RuntimeHandle() { cross_->release(); }
 
-    /// Has `body(args...)` run as a fiber of the runtime, with injection. Resolves here and now (missing resources throw
-    /// here, rule 4), runs on the loop's thread; wakes the loop if it sleeps. True when the runtime took it, false when
-    /// it is gone or going: then nothing ran and nothing will. What the runtime took and never ran is destroyed, on the
-    /// loop's thread or by teardown. Exceptions go to on_unhandled. The World must not be modified concurrently.
+    /// Has `body(args...)` run as a fiber of the runtime, with injection. Resolves here and now (missing resources
+    /// throw here, rule 4), runs on the loop's thread; wakes the loop if it sleeps. True when the runtime took it,
+    /// false when it is gone or going: then nothing ran and nothing will. What the runtime took and never ran is
+    /// destroyed, on the loop's thread or by teardown. Exceptions go to on_unhandled. The World must not be modified
+    /// concurrently.
     template <class F, class... Args>
     bool spawn(F&& body, Args&&... args) const {
         if (cross_->closed()) return false;
-        auto bound = bind_handler(ResolveEnvironment(world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...);
+        auto bound = bind_handler(ResolveEnvironment(world_, identity_.get()), std::forward<F>(body),
+                                  std::forward<Args>(args)...);
         cross_->push(*new Job<decltype(bound)>(std::move(bound)));
         return true;
     }
@@ -41,8 +43,7 @@ public:
 private:
     friend class Runtime;
     explicit RuntimeHandle(Runtime& runtime) noexcept
-        : cross_(&runtime.executor().cross_wake()), world_(&runtime.world()),
-          identity_(runtime.identity()) {
+        : cross_(&runtime.executor().cross_wake()), world_(&runtime.world()), identity_(runtime.identity()) {
         cross_->add_reference();
     }
 

@@ -19,7 +19,8 @@ public:
     [[nodiscard]] static ShutdownSignal current();
 
     [[nodiscard]] bool is_triggered() const noexcept { return state_->cancelled(); }
-    /// Suspends until the shutdown is triggered, by whatever thread or signal (H-9, H-10). Throws at the end of a scope.
+    /// Suspends until the shutdown is triggered, by whatever thread or signal (H-9, H-10). Throws at the end of a
+    /// scope.
     void wait() const;
 
     /// For until() and select().

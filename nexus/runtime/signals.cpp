@@ -13,7 +13,7 @@ namespace nexus::detail {
 namespace {
 
 struct Listener {
-    base::Atomic<int> poke_fd{-1};    // partners: the handler reads what SignalGuard stores
+    base::Atomic<int> poke_fd{-1};     // partners: the handler reads what SignalGuard stores
     base::Atomic<bool> pending{false}; // partners: the handler stores, take_pending() exchanges
 };
 
@@ -72,7 +72,8 @@ SignalGuard::SignalGuard(int poke_fd) : slot_(0) {
     std::lock_guard lock(install_mutex);
     while (slot_ < listeners.size() && listeners[slot_].poke_fd.load_acquire() >= 0) ++slot_;
     if (slot_ == listeners.size()) {
-        throw UsageError("signal_handlers: 16 runtimes of this process listen already; let one of them pass the word on");
+        throw UsageError(
+            "signal_handlers: 16 runtimes of this process listen already; let one of them pass the word on");
     }
     listeners[slot_].pending.store_release(false);
     listeners[slot_].poke_fd.store_release(poke_fd);

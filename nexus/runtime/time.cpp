@@ -66,9 +66,7 @@ void Interval::tick() {
 void Interval::advance(TimePoint at) {
     const std::int64_t period = period_.count();
     switch (behavior_) {
-    case MissedTickBehavior::burst:
-        next_ = detail::from_ns(time::saturating_add(detail::to_ns(next_), period));
-        break;
+    case MissedTickBehavior::burst: next_ = detail::from_ns(time::saturating_add(detail::to_ns(next_), period)); break;
     case MissedTickBehavior::delay: next_ = detail::from_ns(time::saturating_add(detail::to_ns(at), period)); break;
     case MissedTickBehavior::skip: {
         // 64-bit nanoseconds throughout.
@@ -82,9 +80,7 @@ void Interval::advance(TimePoint at) {
     }
 }
 
-Interval interval(Duration period) {
-    return {detail::from_ns(detail::deadline_after(period, "interval")), period};
-}
+Interval interval(Duration period) { return {detail::from_ns(detail::deadline_after(period, "interval")), period}; }
 
 Interval interval_at(TimePoint start, Duration period) { return {start, period}; }
 

@@ -82,7 +82,8 @@ enum class MissedTickBehavior : std::uint8_t {
 /// Ticks at a fixed period. Owner thread; one fiber waits at a time. Not tied to a runtime until tick() is called.
 class Interval {
 public:
-    /// First tick at `start`; a start that has passed ticks at once (TM-31). Throws UsageError for a period of 0 or less.
+    /// First tick at `start`; a start that has passed ticks at once (TM-31). Throws UsageError for a period of 0 or
+    /// less.
     Interval(TimePoint start, Duration period);
 
     /// Suspends until the next tick is due, then advances (TM-32). Throws at the end of a scope; no tick is lost then.

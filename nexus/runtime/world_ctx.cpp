@@ -13,11 +13,11 @@ WorldCtx WorldCtx::current() { return WorldCtx(Runtime::require("WorldCtx::curre
 World& WorldCtx::world() const noexcept { return runtime_->world(); }
 
 WorldCtx::Region::Region(const WorldCtx& context, const char* operation)
-    : runtime_(*context.runtime_),
-      task_(Executor::in_fiber() ? &Executor::current()->current_task() : nullptr) {
+    : runtime_(*context.runtime_), task_(Executor::in_fiber() ? &Executor::current()->current_task() : nullptr) {
     if (std::exchange(runtime_.world_in_use_, true)) {
-        throw UsageError(std::string(operation) + "() within a with_world(): the World is in use already; pass what you "
-                                                  "need down instead");
+        throw UsageError(std::string(operation) +
+                         "() within a with_world(): the World is in use already; pass what you "
+                         "need down instead");
     }
     if (task_ != nullptr) ++task_->no_suspend;
 }

@@ -1,7 +1,7 @@
 // WorldCtx: the whole World from within a fiber, for the length of one call (WC-1 to WC-5).
 //
-// For code that does not know at resolve time which resources it will need. The call must not suspend, which is checked,
-// and calls do not nest (H-21), which is checked too. Copyable; valid as long as the Runtime.
+// For code that does not know at resolve time which resources it will need. The call must not suspend, which is
+// checked, and calls do not nest (H-21), which is checked too. Copyable; valid as long as the Runtime.
 #pragma once
 
 #include "nexus/exec/executor.hpp"

@@ -1,8 +1,8 @@
 // ManualClock: time that moves only when it is told to, or when everybody waits for it.
 //
-// Attached to a Runtime it replaces the clock, and when the loop would sleep although no event is there, it jumps to the
-// next deadline: a test of a day's timeouts runs in milliseconds and gives the same order every time. It must outlive
-// the runtime it is attached to.
+// Attached to a Runtime it replaces the clock, and when the loop would sleep although no event is there, it jumps to
+// the next deadline: a test of a day's timeouts runs in milliseconds and gives the same order every time. It must
+// outlive the runtime it is attached to.
 #pragma once
 
 #include "nexus/runtime/runtime.hpp"

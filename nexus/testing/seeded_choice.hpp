@@ -1,5 +1,5 @@
-// SeededChoice: explores interleavings. Which of the ready fibers runs next is drawn from a seed, so a failing order can
-// be run again.
+// SeededChoice: explores interleavings. Which of the ready fibers runs next is drawn from a seed, so a failing order
+// can be run again.
 #pragma once
 
 #include "nexus/exec/executor.hpp"

@@ -13,9 +13,9 @@
 namespace {
 
 using namespace std::chrono_literals;
+using nexus::RunStatus;
 using nexus::Runtime;
 using nexus::RuntimeOptions;
-using nexus::RunStatus;
 using nexus::UsageError;
 using nexus::World;
 using nexus::WorldBuilder;
@@ -103,7 +103,10 @@ TEST_F(RuntimeTest, join_handle_multiple_concurrent) {
     runtime().block_on([] {
         auto a = nexus::spawn([] { return 1; });
         auto b = nexus::spawn([] { return std::string("two"); });
-        auto c = nexus::spawn([] { nexus::sleep(1ms); return 3.0; });
+        auto c = nexus::spawn([] {
+            nexus::sleep(1ms);
+            return 3.0;
+        });
         EXPECT_EQ(c.join(), 3.0);
         EXPECT_EQ(a.join(), 1);
         EXPECT_EQ(b.join(), "two");
@@ -189,7 +192,8 @@ TEST_F(RuntimeTest, a_handle_dropped_after_the_failure_reports_it_too) {
         nexus::sleep(1ms);
         { auto dropped = std::move(failing); }
         nexus::sleep(1ms);
-    }), std::runtime_error);
+    }),
+                 std::runtime_error);
 }
 
 // --- misuse ---
@@ -297,10 +301,12 @@ TEST_F(HostLoop, poll_fd_is_readable_when_something_is_ready) {
 TEST_F(HostLoop, poll_fd_is_readable_when_a_timer_is_due) {
     const int fd = runtime().poll_fd();
     bool fired = false;
-    runtime().spawn([&] {
-        nexus::sleep(2ms);
-        fired = true;
-    }).detach();
+    runtime()
+        .spawn([&] {
+            nexus::sleep(2ms);
+            fired = true;
+        })
+        .detach();
     EXPECT_EQ(runtime().run_for(1s), RunStatus::idle);
     EXPECT_TRUE(readable(fd, 1000));
     runtime().run_for(1s);
@@ -372,7 +378,8 @@ TEST(RuntimeHandle, missing_resources_are_reported_to_the_caller) {
 
 // --- on_loop_stack ---
 
-NEXUS_TEST(OnLoopStack, returns_values_and_exceptions) {
+NEXUS_TEST(OnLoopStack, returns_values_and_exceptions)
+{
     EXPECT_EQ(nexus::on_loop_stack([] { return 17; }), 17);
     EXPECT_THROW(nexus::on_loop_stack([] { throw std::logic_error("there"); }), std::logic_error);
     int local = 0;
@@ -380,7 +387,8 @@ NEXUS_TEST(OnLoopStack, returns_values_and_exceptions) {
     EXPECT_EQ(local, 1);
 }
 
-NEXUS_TEST(OnLoopStack, has_the_room_of_a_thread) {
+NEXUS_TEST(OnLoopStack, has_the_room_of_a_thread)
+{
     // Four times the stack of a fiber.
     const auto deep = [] {
         volatile char frame[256 * 1024];
@@ -391,7 +399,8 @@ NEXUS_TEST(OnLoopStack, has_the_room_of_a_thread) {
     EXPECT_EQ(nexus::spawn([&] { return nexus::on_loop_stack(deep); }).join(), 3);
 }
 
-NEXUS_TEST(OnLoopStack, must_not_suspend) {
+NEXUS_TEST(OnLoopStack, must_not_suspend)
+{
     EXPECT_THROW(nexus::on_loop_stack([] { nexus::sleep(1ms); }), UsageError);
     EXPECT_THROW(nexus::on_loop_stack([] { nexus::yield_now(); }), UsageError);
     nexus::sleep(1ms); // and afterwards it may again
@@ -400,13 +409,15 @@ NEXUS_TEST(OnLoopStack, must_not_suspend) {
 // --- injection ---
 
 TEST_F(RuntimeTest, EventTime_ShutdownSignal_and_WorldCtx_are_injected) {
-    runtime().block_on([this](nexus::EventTime now, nexus::ShutdownSignal stop, nexus::WorldCtx world, int argument) {
-        EXPECT_EQ(now.time, clock().now());
-        EXPECT_FALSE(stop.is_triggered());
-        EXPECT_EQ(argument, 8);
-        world.with_world([](World& all) { all.res_mut<Counter>()->value = 4; });
-        EXPECT_EQ(world.with_world_ref([](const World& all) { return all.res<Counter>()->value; }), 4);
-    }, 8);
+    runtime().block_on(
+        [this](nexus::EventTime now, nexus::ShutdownSignal stop, nexus::WorldCtx world, int argument) {
+            EXPECT_EQ(now.time, clock().now());
+            EXPECT_FALSE(stop.is_triggered());
+            EXPECT_EQ(argument, 8);
+            world.with_world([](World& all) { all.res_mut<Counter>()->value = 4; });
+            EXPECT_EQ(world.with_world_ref([](const World& all) { return all.res<Counter>()->value; }), 4);
+        },
+        8);
 }
 
 TEST_F(RuntimeTest, a_world_alone_cannot_inject_what_is_the_runtimes) {
@@ -431,7 +442,8 @@ TEST_F(RuntimeTest, with_world_does_not_nest_H21_and_does_not_suspend) {
 
 // --- fairness ---
 
-NEXUS_TEST(Fairness, more_ready_fibers_than_a_cycle_takes_all_run_H3) {
+NEXUS_TEST(Fairness, more_ready_fibers_than_a_cycle_takes_all_run_H3)
+{
     constexpr int fibers = 300; // tasks_per_cycle is 64
     std::vector<int> turns(fibers);
     std::vector<nexus::JoinHandle<void>> handles;

@@ -18,7 +18,8 @@ using nexus::Runtime;
 using nexus::RuntimeOptions;
 using nexus::UsageError;
 
-NEXUS_TEST(ShutdownSignal, wakes_any_number_of_waiters_from_another_thread_H9_SH4) {
+NEXUS_TEST(ShutdownSignal, wakes_any_number_of_waiters_from_another_thread_H9_SH4)
+{
     nexus::ShutdownHandle handle = Runtime::current()->shutdown_handle();
     int woken = 0;
     std::vector<nexus::JoinHandle<void>> waiters;
@@ -37,7 +38,8 @@ NEXUS_TEST(ShutdownSignal, wakes_any_number_of_waiters_from_another_thread_H9_SH
     nexus::ShutdownSignal::current().wait(); // already triggered: ready at once (SH-5)
 }
 
-NEXUS_TEST(ShutdownSignal, a_waiter_that_gives_up_leaves_nothing_behind) {
+NEXUS_TEST(ShutdownSignal, a_waiter_that_gives_up_leaves_nothing_behind)
+{
     nexus::ShutdownHandle handle = Runtime::current()->shutdown_handle();
     EXPECT_EQ(nexus::timeout(1ms, [&] { handle.signal().wait(); }).error(), nexus::errc::timed_out);
     EXPECT_EQ(handle.signal().cancel_state()->waiter_count(), 0U);
@@ -67,8 +69,14 @@ TEST(Signals, wake_spawned_waiters_too_H10) {
     Runtime runtime{world, options};
     const int stopped = runtime.block_on([](nexus::ShutdownSignal stop) {
         int count = 0;
-        auto a = nexus::spawn([&count, stop] { stop.wait(); ++count; });
-        auto b = nexus::spawn([&count, stop] { stop.wait(); ++count; });
+        auto a = nexus::spawn([&count, stop] {
+            stop.wait();
+            ++count;
+        });
+        auto b = nexus::spawn([&count, stop] {
+            stop.wait();
+            ++count;
+        });
         nexus::yield_now();
         std::raise(SIGTERM);
         a.join();
@@ -248,19 +256,21 @@ TEST(Teardown, spawning_in_a_destructor_is_refused) {
     {
         nexus::World world = nexus::WorldBuilder{}.build();
         Runtime runtime{world};
-        runtime.spawn([&] {
-            struct Spawner {
-                std::string& text;
-                ~Spawner() {
-                    try {
-                        nexus::spawn([] {}).detach();
-                    } catch (const UsageError& error) {
-                        text = error.what();
+        runtime
+            .spawn([&] {
+                struct Spawner {
+                    std::string& text;
+                    ~Spawner() {
+                        try {
+                            nexus::spawn([] {}).detach();
+                        } catch (const UsageError& error) {
+                            text = error.what();
+                        }
                     }
-                }
-            } spawner{refusal};
-            nexus::sleep(1h);
-        }).detach();
+                } spawner{refusal};
+                nexus::sleep(1h);
+            })
+            .detach();
         runtime.run_once();
     }
     EXPECT_NE(refusal.find("spawn during teardown"), std::string::npos) << refusal;
@@ -316,7 +326,8 @@ struct ProcessState {
             sigaction(number, nullptr, &action);
             // SAFETY: compared, never called.
             handlers.emplace_back(reinterpret_cast<const void*>(action.sa_handler),
-                                  static_cast<unsigned long>(action.sa_flags) & ~0x0400'0000UL); // not SA_RESTORER: libc adds it
+                                  static_cast<unsigned long>(action.sa_flags) &
+                                      ~0x0400'0000UL); // not SA_RESTORER: libc adds it
         }
         std::error_code ignored;
         for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", ignored)) {

@@ -19,7 +19,8 @@ using nexus::UsageError;
 
 // --- sleep ---
 
-NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond) {
+NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond)
+{
     const auto start = nexus::now();
     nexus::sleep(50ms);
     EXPECT_EQ(nexus::now() - start, 50ms);
@@ -28,7 +29,8 @@ NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond) {
     EXPECT_EQ(clock().jumps(), 2U);
 }
 
-NEXUS_TEST(Sleep, zero_and_past_deadlines_return_at_once) {
+NEXUS_TEST(Sleep, zero_and_past_deadlines_return_at_once)
+{
     const auto start = nexus::now();
     nexus::sleep(0ns);
     nexus::sleep(-5s);
@@ -37,7 +39,8 @@ NEXUS_TEST(Sleep, zero_and_past_deadlines_return_at_once) {
     EXPECT_EQ(clock().jumps(), 0U);
 }
 
-NEXUS_TEST(Sleep, order_is_that_of_deadlines_and_equal_deadlines_keep_their_order) {
+NEXUS_TEST(Sleep, order_is_that_of_deadlines_and_equal_deadlines_keep_their_order)
+{
     std::vector<int> order;
     std::vector<nexus::JoinHandle<void>> handles;
     const auto base = nexus::now();
@@ -56,7 +59,8 @@ NEXUS_TEST(Sleep, order_is_that_of_deadlines_and_equal_deadlines_keep_their_orde
     }));
 }
 
-NEXUS_TEST(Sleep, the_longest_durations_saturate_H28) {
+NEXUS_TEST(Sleep, the_longest_durations_saturate_H28)
+{
     auto sleeper = nexus::spawn([] { nexus::sleep(nexus::Duration::max()); });
     auto until = nexus::spawn([] { nexus::sleep_until(nexus::TimePoint::max()); });
     nexus::sleep(24h * 365 * 100);
@@ -67,7 +71,8 @@ NEXUS_TEST(Sleep, the_longest_durations_saturate_H28) {
     until.abort();
 }
 
-NEXUS_TEST(Sleep, dropping_a_runtime_with_sleepers_is_clean_H12) {
+NEXUS_TEST(Sleep, dropping_a_runtime_with_sleepers_is_clean_H12)
+{
     nexus::spawn([] { nexus::sleep(1h); }).abort(); // the fixture checks that no timer is left
     nexus::sleep(1ms);
 }
@@ -134,7 +139,8 @@ INSTANTIATE_TEST_SUITE_P(Modes, SleepInMode,
                                                                           : std::string("adaptive");
                          });
 
-NEXUS_TEST(Timers, two_hundred_thousand_that_never_fire_cost_the_same_each_as_two_thousand_H14) {
+NEXUS_TEST(Timers, two_hundred_thousand_that_never_fire_cost_the_same_each_as_two_thousand_H14)
+{
     auto& wheel = nexus::Runtime::current()->executor().timers();
     const auto work_for = [&](int count) {
         const std::uint64_t before = wheel.work_done();
@@ -148,12 +154,20 @@ NEXUS_TEST(Timers, two_hundred_thousand_that_never_fire_cost_the_same_each_as_tw
 
 // --- timeout ---
 
-NEXUS_TEST(Timeout, completes_before_deadline) {
-    EXPECT_EQ(nexus::timeout(1s, [] { nexus::sleep(1ms); return 5; }).value(), 5);
+NEXUS_TEST(Timeout, completes_before_deadline)
+{
+    EXPECT_EQ(nexus::timeout(1s,
+                             [] {
+                                 nexus::sleep(1ms);
+                                 return 5;
+                             })
+                  .value(),
+              5);
     EXPECT_TRUE(nexus::timeout(1s, [] {}).has_value());
 }
 
-NEXUS_TEST(Timeout, expires) {
+NEXUS_TEST(Timeout, expires)
+{
     const auto start = nexus::now();
     const Result<int> late = nexus::timeout(10ms, [] {
         nexus::sleep(10s);
@@ -165,14 +179,16 @@ NEXUS_TEST(Timeout, expires) {
     EXPECT_EQ(nexus::now() - start, 10ms);
 }
 
-NEXUS_TEST(Timeout, zero_does_not_run_its_body_TM21) {
+NEXUS_TEST(Timeout, zero_does_not_run_its_body_TM21)
+{
     bool ran = false;
     EXPECT_EQ(nexus::timeout(0ns, [&] { ran = true; }).error(), errc::timed_out);
     EXPECT_EQ(nexus::timeout_at(nexus::now() - 1s, [&] { ran = true; }).error(), errc::timed_out);
     EXPECT_FALSE(ran);
 }
 
-NEXUS_TEST(Timeout, around_join_leaves_the_joined_fiber_alone) {
+NEXUS_TEST(Timeout, around_join_leaves_the_joined_fiber_alone)
+{
     auto slow = nexus::spawn([] {
         nexus::sleep(20ms);
         return 4;
@@ -181,7 +197,8 @@ NEXUS_TEST(Timeout, around_join_leaves_the_joined_fiber_alone) {
     EXPECT_EQ(slow.join(), 4);
 }
 
-NEXUS_TEST(Timeout, nested_the_earliest_deadline_wins_and_each_scope_knows_its_own) {
+NEXUS_TEST(Timeout, nested_the_earliest_deadline_wins_and_each_scope_knows_its_own)
+{
     // The inner one expires: the outer goes on.
     const Result<int> outer = nexus::timeout(1s, [] {
         const Result<void> inner = nexus::timeout(1ms, [] { nexus::sleep(1h); });
@@ -200,7 +217,8 @@ NEXUS_TEST(Timeout, nested_the_earliest_deadline_wins_and_each_scope_knows_its_o
     EXPECT_FALSE(inner_returned);
 }
 
-NEXUS_TEST(Timeout, an_expired_outer_scope_fails_every_further_wait) {
+NEXUS_TEST(Timeout, an_expired_outer_scope_fails_every_further_wait)
+{
     int waits = 0;
     const Result<void> result = nexus::timeout(1ms, [&] {
         try {
@@ -220,7 +238,8 @@ NEXUS_TEST(Timeout, an_expired_outer_scope_fails_every_further_wait) {
     EXPECT_EQ(waits, 2);
 }
 
-NEXUS_TEST(Timeout, a_value_that_the_body_returns_wins) {
+NEXUS_TEST(Timeout, a_value_that_the_body_returns_wins)
+{
     const Result<int> result = nexus::timeout(1ms, [] {
         try {
             nexus::sleep(1h);
@@ -231,7 +250,8 @@ NEXUS_TEST(Timeout, a_value_that_the_body_returns_wins) {
     EXPECT_EQ(result.value(), 9);
 }
 
-NEXUS_TEST(Timeout, a_body_with_a_result_keeps_its_own_error_unless_the_scope_ended) {
+NEXUS_TEST(Timeout, a_body_with_a_result_keeps_its_own_error_unless_the_scope_ended)
+{
     const auto own = nexus::timeout(1s, []() -> Result<int> { return nexus::Error(errc::full, "mine"); });
     EXPECT_EQ(own.error(), errc::full);
     const auto ended = nexus::timeout(1ms, []() -> Result<int> {
@@ -244,28 +264,34 @@ NEXUS_TEST(Timeout, a_body_with_a_result_keeps_its_own_error_unless_the_scope_en
     EXPECT_EQ(ended.error(), errc::timed_out);
 }
 
-NEXUS_TEST(Timeout, abort_goes_through_it) {
+NEXUS_TEST(Timeout, abort_goes_through_it)
+{
     auto fiber = nexus::spawn([] { (void)nexus::timeout(1h, [] { nexus::sleep(2h); }); });
     nexus::yield_now();
     EXPECT_TRUE(fiber.abort());
     EXPECT_THROW(fiber.join(), nexus::TaskAborted);
 }
 
-NEXUS_TEST(Timeout, spawned_fibers_do_not_inherit_it) {
+NEXUS_TEST(Timeout, spawned_fibers_do_not_inherit_it)
+{
     nexus::JoinHandle<int> child;
-    EXPECT_EQ(nexus::timeout(1ms, [&] {
-        child = nexus::spawn([] {
-            nexus::sleep(1s);
-            return 6;
-        });
-        nexus::sleep(1h);
-    }).error(), errc::timed_out);
+    EXPECT_EQ(nexus::timeout(1ms,
+                             [&] {
+                                 child = nexus::spawn([] {
+                                     nexus::sleep(1s);
+                                     return 6;
+                                 });
+                                 nexus::sleep(1h);
+                             })
+                  .error(),
+              errc::timed_out);
     EXPECT_EQ(child.join(), 6);
 }
 
 // --- until ---
 
-NEXUS_TEST(Until, ends_when_the_shutdown_is_triggered_by_another_thread) {
+NEXUS_TEST(Until, ends_when_the_shutdown_is_triggered_by_another_thread)
+{
     nexus::ShutdownHandle handle = nexus::Runtime::current()->shutdown_handle();
     std::jthread other([handle] { handle.trigger(); });
     const Result<void> result = nexus::until(handle.signal(), [] {
@@ -276,7 +302,8 @@ NEXUS_TEST(Until, ends_when_the_shutdown_is_triggered_by_another_thread) {
     nexus::sleep(1ms); // outside the scope waits work again
 }
 
-NEXUS_TEST(Until, a_parked_wait_ends_and_a_scope_within_reports_cancelled) {
+NEXUS_TEST(Until, a_parked_wait_ends_and_a_scope_within_reports_cancelled)
+{
     nexus::ShutdownHandle handle = nexus::Runtime::current()->shutdown_handle();
     auto trigger = nexus::spawn([handle] {
         nexus::sleep(3ms);
@@ -290,7 +317,8 @@ NEXUS_TEST(Until, a_parked_wait_ends_and_a_scope_within_reports_cancelled) {
 
 // --- interval ---
 
-NEXUS_TEST(Interval, ticks) {
+NEXUS_TEST(Interval, ticks)
+{
     const auto start = nexus::now();
     nexus::Interval tick = nexus::interval(20ms);
     for (int i = 0; i < 3; ++i) tick.tick();
@@ -298,7 +326,8 @@ NEXUS_TEST(Interval, ticks) {
     EXPECT_EQ(tick.period(), 20ms);
 }
 
-NEXUS_TEST(Interval, at_a_past_start_ticks_at_once_TM31) {
+NEXUS_TEST(Interval, at_a_past_start_ticks_at_once_TM31)
+{
     nexus::Interval tick = nexus::interval_at(nexus::now() - 5ms, 20ms);
     const auto start = nexus::now();
     tick.tick();
@@ -307,7 +336,8 @@ NEXUS_TEST(Interval, at_a_past_start_ticks_at_once_TM31) {
     EXPECT_EQ(nexus::now() - start, 15ms);
 }
 
-NEXUS_TEST(Interval, burst_catches_up_delay_shifts_skip_keeps_the_line_TM32) {
+NEXUS_TEST(Interval, burst_catches_up_delay_shifts_skip_keeps_the_line_TM32)
+{
     const auto behave = [](nexus::MissedTickBehavior behavior) {
         const auto start = nexus::now();
         nexus::Interval tick = nexus::interval(10ms);
@@ -326,7 +356,8 @@ NEXUS_TEST(Interval, burst_catches_up_delay_shifts_skip_keeps_the_line_TM32) {
     EXPECT_EQ(behave(nexus::MissedTickBehavior::skip), (std::vector<long>{35, 40, 50, 60}));
 }
 
-NEXUS_TEST(Interval, skip_is_right_after_years_of_milliseconds_A25) {
+NEXUS_TEST(Interval, skip_is_right_after_years_of_milliseconds_A25)
+{
     const auto start = nexus::now();
     nexus::Interval tick = nexus::interval(1ms);
     tick.set_missed_tick_behavior(nexus::MissedTickBehavior::skip);
@@ -336,7 +367,8 @@ NEXUS_TEST(Interval, skip_is_right_after_years_of_milliseconds_A25) {
     EXPECT_EQ(nexus::now() - start, 24h * 365 * 10 + 1ms);
 }
 
-NEXUS_TEST(Interval, reset_and_cancelled_ticks_lose_nothing_TM33) {
+NEXUS_TEST(Interval, reset_and_cancelled_ticks_lose_nothing_TM33)
+{
     const auto start = nexus::now();
     nexus::Interval tick = nexus::interval(10ms);
     EXPECT_EQ(nexus::timeout(4ms, [&] { tick.tick(); }).error(), errc::timed_out);
@@ -350,9 +382,11 @@ NEXUS_TEST(Interval, reset_and_cancelled_ticks_lose_nothing_TM33) {
     EXPECT_TRUE(tick.ready());
 }
 
-NEXUS_TEST(Interval, a_period_of_zero_is_refused) { EXPECT_THROW((void)nexus::interval(0ns), UsageError); }
+NEXUS_TEST(Interval, a_period_of_zero_is_refused)
+{ EXPECT_THROW((void)nexus::interval(0ns), UsageError); }
 
-NEXUS_TEST(After, sleeps_first_TM30) {
+NEXUS_TEST(After, sleeps_first_TM30)
+{
     const auto start = nexus::now();
     EXPECT_EQ(nexus::after_delay(2ms, [] { return nexus::now(); }) - start, 2ms);
     EXPECT_EQ(nexus::after(start + 5ms, [] { return nexus::now(); }) - start, 5ms);

@@ -37,7 +37,8 @@ void director(nexus::Res<Arena> arena, nexus::ResMut<Scene> scene, nexus::Shutdo
         for (;;) {
             wave.tick();
             for (int i = 0; i < arena->monsters; ++i) nexus::spawn(monster, 20 + 10 * i).detach();
-            std::printf("wave: %d monsters after %d steps\n", scene->alive + arena->monsters, scene->steps);
+            const auto now = scene.borrow(); // one borrow for both members
+            std::printf("wave: %d monsters after %d steps\n", now->alive + arena->monsters, now->steps);
         }
     });
 }
@@ -54,9 +55,8 @@ int main(int argc, char** argv) {
     nexus::JoinHandle<void> directing = runtime.spawn(director);
 
     std::jthread loader([handle = runtime.handle()] { // assets come from another thread
-        (void)handle.spawn([](nexus::ResMut<Scene> scene) {
-            std::printf("assets loaded after %d steps\n", scene->steps);
-        });
+        (void)handle.spawn(
+            [](nexus::ResMut<Scene> scene) { std::printf("assets loaded after %d steps\n", scene->steps); });
     });
 
     for (int frame = 0; frame < frames; ++frame) {

@@ -36,9 +36,8 @@ inline bool Executor::cross_cycle_in_place() noexcept {
 inline detail::Task* Executor::next_to_run() noexcept {
     for (;;) {
         if (cycle_left_ == 0 && !cross_cycle_in_place()) return nullptr;
-        detail::Task* task = choice_.choose == nullptr
-                                 ? ready_.pop()
-                                 : ready_.pop_at(choice_.choose(choice_.context, cycle_left_));
+        detail::Task* task = choice_.choose == nullptr ? ready_.pop()
+                                                       : ready_.pop_at(choice_.choose(choice_.context, cycle_left_));
         --cycle_left_;
         if (task->outcome != detail::Outcome::pending) [[unlikely]] {
             drop_stale(*task);
@@ -93,7 +92,8 @@ detail::TypedTask<T>& Executor::create_task(F&& body, SpawnOptions options, unsi
     using Body = detail::FiberBody<std::decay_t<F>, T>;
     static_assert(!std::is_reference_v<T>, "a fiber cannot return a reference: return a value or a pointer");
     static_assert(alignof(std::decay_t<F>) <= 4096);
-    if (closing_) [[unlikely]] throw_closing();
+    if (closing_) [[unlikely]]
+        throw_closing();
     struct Undo { // gives back what was had when a later step throws
         Executor& executor;
         Stack* stack = nullptr;

@@ -11,18 +11,21 @@ namespace nexus {
 template <class F, class... Args>
 auto Runtime::spawn(SpawnOptions options, F&& body, Args&&... args) {
     if (options.site == nullptr) options.site = __builtin_return_address(0);
-    return executor_.spawn_boxed(bind_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...), options);
+    return executor_.spawn_boxed(
+        bind_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...),
+        options);
 }
 
 template <class F, class... Args>
 auto Runtime::spawn(F&& body, Args&&... args) {
-    return spawn(SpawnOptions{.name = nullptr, .stack_size = 0, .site = base::program_counter()},
-                 std::forward<F>(body), std::forward<Args>(args)...);
+    return spawn(SpawnOptions{.name = nullptr, .stack_size = 0, .site = base::program_counter()}, std::forward<F>(body),
+                 std::forward<Args>(args)...);
 }
 
 template <class F, class... Args>
 auto Runtime::block_on(F&& body, Args&&... args) {
-    auto bound = bind_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(body), std::forward<Args>(args)...);
+    auto bound = bind_handler(ResolveEnvironment(&world_, identity_.get()), std::forward<F>(body),
+                              std::forward<Args>(args)...);
     auto root = start_root(std::move(bound));
     run_root(root);
     return root.join();
@@ -31,14 +34,14 @@ auto Runtime::block_on(F&& body, Args&&... args) {
 template <class Bound>
 auto Runtime::start_root(Bound&& bound) {
     check_can_run("block_on");
-    return executor_.spawn_boxed(std::forward<Bound>(bound), {.name = "main",
-                                                              .stack_size = options_.root_stack_size,
-                                                              .site = __builtin_return_address(0)});
+    return executor_.spawn_boxed(
+        std::forward<Bound>(bound),
+        {.name = "main", .stack_size = options_.root_stack_size, .site = __builtin_return_address(0)});
 }
 
 /// Spawns `body(args...)` as a fiber of the running runtime, with injection: a missing resource is an error here and
-/// now. The fiber runs first in the next cycle, never inline. Dropping the handle detaches it. Throws UsageError outside
-/// a runtime.
+/// now. The fiber runs first in the next cycle, never inline. Dropping the handle detaches it. Throws UsageError
+/// outside a runtime.
 template <class F, class... Args>
     requires(!std::is_same_v<std::decay_t<F>, SpawnOptions>)
 [[gnu::always_inline]] inline auto spawn(F&& body, Args&&... args) {
