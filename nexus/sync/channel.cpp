@@ -1,0 +1,31 @@
+// What the channels share that does not depend on their type.
+#include "nexus/base/usage_error.hpp"
+#include "nexus/exec/cross_wake.hpp"
+#include "nexus/sync/detail/local_state.hpp"
+#include "nexus/sync/detail/mpsc_state.hpp"
+
+#include <string>
+
+namespace nexus::detail {
+
+void throw_second_receiver(const char* operation) {
+    throw UsageError(std::string(operation) +
+                     "() while another fiber receives from the same channel: one fiber at a time owns the receiving "
+                     "end; let that fiber pass values on, or give each fiber a channel of its own");
+}
+
+Task* TaskReference::of_current(Executor& executor) noexcept {
+    Task& task = executor.current_task();
+    task.sharing = Sharing::shared; // before any other thread can learn of the task
+    task.state.add_reference(Sharing::shared);
+    return &task;
+}
+
+void TaskReference::wake(Task* task) noexcept { task->owner->wake(*task); }
+
+void TaskReference::release(Task* task) noexcept {
+    CrossWake& owner = *task->owner;
+    if (task->state.drop_reference(Sharing::shared) != FreeAction::retain) owner.dispose(*task);
+}
+
+} // namespace nexus::detail

@@ -1,0 +1,259 @@
+// The sources that select() knows: see selectable.hpp for what each of them has to provide.
+#pragma once
+
+#include "nexus/exec/join_handle.hpp"
+#include "nexus/exec/waker.hpp"
+#include "nexus/runtime/shutdown.hpp"
+#include "nexus/runtime/time.hpp"
+#include "nexus/sync/cancellation_token.hpp"
+#include "nexus/sync/deadline.hpp"
+#include "nexus/sync/detail/selectable.hpp"
+#include "nexus/sync/local.hpp"
+#include "nexus/sync/mpsc.hpp"
+#include "nexus/sync/notify.hpp"
+#include "nexus/sync/readiness.hpp"
+#include "nexus/sync/task_group.hpp"
+
+#include <memory>
+#include <utility>
+
+namespace nexus::detail {
+
+// --- channels ---
+
+template <class T>
+struct Selectable<local::Receiver<T>> {
+    using State = LocalState<T>;
+    static bool ready(local::Receiver<T>& receiver, Executor& /*executor*/) {
+        receiver.state()->check_receiver("select");
+        return readable(*receiver.state());
+    }
+    class Waiter : LocalWaiter {
+    public:
+        Waiter(local::Receiver<T>& receiver, SelectTurn& turn)
+            : LocalWaiter(turn.executor), state_(*receiver.state()), pin_(state_) {
+            state_.check_receiver("select"); // the same receiver twice in one call
+            state_.set_receiver(this);
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { state_.set_receiver(nullptr); }
+        [[nodiscard]] bool ready() const noexcept { return readable(state_); }
+
+    private:
+        State& state_;
+        typename State::Pin pin_;
+    };
+
+private:
+    [[nodiscard]] static bool readable(const State& state) noexcept {
+        return state.has_value() || state.ended() || state.receiver_gone();
+    }
+};
+
+template <class T>
+struct Selectable<mpsc::Receiver<T>> {
+    static bool ready(mpsc::Receiver<T>& receiver, Executor& /*executor*/) {
+        if (receiver.state()->receiving()) [[unlikely]]
+            throw_second_receiver("select");
+        return receiver.state()->readable();
+    }
+    class Waiter {
+    public:
+        Waiter(mpsc::Receiver<T>& receiver, SelectTurn& turn) : state_(receiver.state()), executor_(turn.executor) {
+            state_->begin_receiving("select");
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { state_->end_receiving(); }
+        [[nodiscard]] bool ready() {
+            if (state_->readable()) return true;
+            state_->receiver().arm(TaskReference::of_current(executor_));
+            return state_->readable(); // what came before the slot was armed woke nobody (H-22)
+        }
+
+    private:
+        std::shared_ptr<MpscState<T>> state_;
+        Executor& executor_;
+    };
+};
+
+template <class T>
+struct Selectable<SendReadiness<T>> {
+    using State = LocalState<T>;
+    static bool ready(const SendReadiness<T>& source, Executor& /*executor*/) noexcept {
+        State& state = *source.sender.state();
+        return state.receiver_gone() || (state.has_room() && !state.someone_waits_for_room());
+    }
+    class Waiter : State::RoomWaiter {
+    public:
+        Waiter(const SendReadiness<T>& source, SelectTurn& turn)
+            : State::RoomWaiter(turn.executor, nullptr), turn_(turn), state_(*source.sender.state()), pin_(state_) {
+            state_.link(*this);
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { state_.leave(*this, turn_.chosen); }
+        /// Room is for the oldest of those who wait.
+        [[nodiscard]] bool ready() noexcept {
+            return state_.receiver_gone() || (state_.has_room() && state_.is_oldest(*this));
+        }
+
+    private:
+        SelectTurn& turn_;
+        State& state_;
+        typename State::Pin pin_;
+    };
+};
+
+// --- what is told ---
+
+template <>
+struct Selectable<Notify> {
+    static bool ready(const Notify& notify, Executor& /*executor*/) noexcept { return notify.has_permit(); }
+    class Waiter : NotifyWaiter {
+    public:
+        Waiter(Notify& notify, SelectTurn& turn) noexcept : NotifyWaiter(turn.executor), turn_(turn), notify_(notify) {
+            notify_.enlist(*this);
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { notify_.delist(*this, turn_.chosen); }
+        [[nodiscard]] bool ready() const noexcept { return told != Told::nothing || notify_.has_permit(); }
+
+    private:
+        SelectTurn& turn_;
+        Notify& notify_;
+    };
+};
+
+/// CancellationToken and ShutdownSignal.
+template <class Source>
+struct SelectCancelled {
+    static bool ready(const Source& source, Executor& /*executor*/) noexcept {
+        return source.cancel_state()->cancelled();
+    }
+    class Waiter {
+    public:
+        Waiter(const Source& source, SelectTurn& /*turn*/) : state_(source.cancel_state()), node_(Waker::of_current()) {
+            (void)state_->add(node_); // not added: cancelled, and ready() says so
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { state_->remove(node_); }
+        [[nodiscard]] bool ready() const noexcept { return state_->cancelled(); }
+
+    private:
+        std::shared_ptr<CancelState> state_;
+        CancelWaiter node_;
+    };
+};
+template <>
+struct Selectable<CancellationToken> : SelectCancelled<CancellationToken> {};
+template <>
+struct Selectable<ShutdownSignal> : SelectCancelled<ShutdownSignal> {};
+
+// --- fibers ---
+
+template <class T>
+struct Selectable<JoinHandle<T>> {
+    static bool ready(const JoinHandle<T>& handle, Executor& /*executor*/) { return handle.is_finished(); }
+    class Waiter {
+    public:
+        Waiter(const JoinHandle<T>& handle, SelectTurn& turn)
+            : header_(handle.header()), waiter_(checked(header_, turn.executor), turn.executor) {}
+        [[nodiscard]] bool ready() const noexcept { return header_.state.completed(); }
+
+    private:
+        static Task& checked(Task& header, Executor& executor) {
+            if (header.owner != &executor.cross_wake()) throw_foreign_fiber();
+            return header;
+        }
+        Task& header_;
+        JoinWaiter waiter_;
+    };
+
+private:
+    [[noreturn]] static void throw_foreign_fiber() {
+        throw UsageError("select() on a fiber of another runtime: hand its result over through a channel instead");
+    }
+};
+
+template <>
+struct Selectable<TaskGroup> {
+    static bool ready(const TaskGroup& group, Executor& /*executor*/) noexcept { return group.ready(); }
+    class Waiter : LocalWaiter {
+    public:
+        Waiter(TaskGroup& group, SelectTurn& turn) : LocalWaiter(turn.executor), group_(group) {
+            group_.set_waiter(this);
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { group_.set_waiter(nullptr); }
+        [[nodiscard]] bool ready() const noexcept { return group_.ready(); }
+
+    private:
+        TaskGroup& group_;
+    };
+};
+
+// --- time ---
+
+template <>
+struct Selectable<Deadline> {
+    static bool ready(const Deadline& deadline, Executor& /*executor*/) { return deadline.expired(); }
+    class Waiter {
+    public:
+        Waiter(Deadline& deadline, SelectTurn& turn) noexcept : deadline_(deadline), waiter_(turn.executor) {
+            deadline_.enlist(waiter_);
+        }
+        [[nodiscard]] bool ready() noexcept { return waiter_.due(deadline_.at_ns()); }
+
+    private:
+        Deadline& deadline_;
+        TimedWaiter waiter_;
+    };
+};
+
+template <>
+struct Selectable<Interval> {
+    static bool ready(const Interval& interval, Executor& executor) noexcept {
+        return to_ns(interval.next_tick()) <= executor.now_ns();
+    }
+    class Waiter {
+    public:
+        Waiter(const Interval& interval, SelectTurn& turn) noexcept : interval_(interval), waiter_(turn.executor) {}
+        [[nodiscard]] bool ready() noexcept { return waiter_.due(to_ns(interval_.next_tick())); }
+
+    private:
+        const Interval& interval_;
+        TimedWaiter waiter_;
+    };
+};
+
+// --- descriptors ---
+
+template <>
+struct Selectable<Readiness> {
+    static bool ready(const Readiness& wanted, Executor& /*executor*/) noexcept {
+        return wanted.source.probe(wanted.direction);
+    }
+    class Waiter {
+    public:
+        Waiter(const Readiness& wanted, SelectTurn& turn) : wanted_(wanted), task_(turn.executor.current_task()) {
+            link();
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { wanted_.source.delist(wanted_.direction, task_); }
+        /// Also when the descriptor is given up meanwhile: then its try_ forms say so.
+        [[nodiscard]] bool ready() { return wanted_.source.probe(wanted_.direction) || !link(); }
+
+    private:
+        bool link() { return wanted_.source.enlist(wanted_.direction, task_, "select").has_value(); }
+        Readiness wanted_;
+        Task& task_;
+    };
+};
+
+} // namespace nexus::detail

@@ -1,0 +1,11 @@
+// All of nexus/sync.
+#pragma once
+
+#include "nexus/sync/cancellation_token.hpp"
+#include "nexus/sync/deadline.hpp"
+#include "nexus/sync/local.hpp"
+#include "nexus/sync/mpsc.hpp"
+#include "nexus/sync/notify.hpp"
+#include "nexus/sync/readiness.hpp"
+#include "nexus/sync/select.hpp"
+#include "nexus/sync/task_group.hpp"
