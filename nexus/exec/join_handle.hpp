@@ -87,7 +87,7 @@ private:
 } // namespace detail
 
 template <class T>
-class [[nodiscard]] JoinHandle : public detail::JoinHandleBase {
+class JoinHandle : public detail::JoinHandleBase {
 public:
     JoinHandle() noexcept = default;
 

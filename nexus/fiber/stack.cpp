@@ -48,6 +48,7 @@ std::size_t Stack::high_water_bytes() const noexcept {
     // SAFETY: addresses only, for rounding to pages; nothing is read through them.
     auto low = reinterpret_cast<std::uintptr_t>(limit);
     auto high = reinterpret_cast<std::uintptr_t>(top);
+    if (guard == GuardKind::red_zone) low += page; // the pattern itself keeps the lowest page
     for (std::uintptr_t at = low / page * page; at < high; at += resident.size() * page) {
         const std::size_t pages = std::min<std::size_t>(resident.size(), (high - at + page - 1) / page);
         // SAFETY: a page-aligned address inside the mapping of this stack.
@@ -61,7 +62,7 @@ std::size_t Stack::high_water_bytes() const noexcept {
 
 StackPool::StackPool(StackPoolOptions options)
     : options_(options), guard_bytes_(round_up(options.guard_bytes, page_size())),
-      guard_kind_(guard_bytes_ == 0 ? GuardKind::red_zone : GuardKind::lightweight),
+      guard_kind_(guard_bytes_ == 0 ? GuardKind::red_zone : options.best_guard),
       mprotect_budget_(read_mprotect_budget()) {}
 
 StackPool::~StackPool() {

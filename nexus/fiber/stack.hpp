@@ -28,8 +28,8 @@ struct StackPoolOptions {
     /// Per stack, rounded up to pages; 0 leaves only the red zone.
     std::size_t guard_bytes = NEXUS_GUARDS != 0 ? std::size_t{16} * 1024 : 0;
     std::size_t max_idle_stacks = 4096; ///< trim() gives back the memory of free stacks beyond these
-    /// The first kind to try; what the kernel refuses falls to the next. A build without guards begins at the red zone.
-    GuardKind best_guard = NEXUS_GUARDS != 0 ? GuardKind::lightweight : GuardKind::red_zone;
+    /// The first kind to try; what the kernel refuses falls to the next.
+    GuardKind best_guard = GuardKind::lightweight;
 };
 
 /// One stack. Lives as long as its pool.

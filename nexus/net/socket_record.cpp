@@ -57,7 +57,7 @@ void SocketRecord::note_count(Direction direction, std::size_t asked, std::size_
     if (done == asked || done == 0 || short_counts_ == ShortCounts::mean_nothing) return;
     // After an end or an error no further edge may come, so that the flag has to stay.
     if (source_.hung_up() || source_.failed()) return;
-    if (direction == Direction::in && source_.peer_closed()) return;
+    if (direction == Direction::in && (source_.peer_closed() || source_.urgent())) return;
     source_.clear_ready(direction);
 }
 

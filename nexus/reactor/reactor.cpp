@@ -102,7 +102,7 @@ Result<void> Reactor::add(IoSource& source, const char* operation) {
         free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
     }
     const std::uint32_t slot = free_slots_.back();
-    const auto added = epoll_.add(source.fd(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+    const auto added = epoll_.add(source.fd(), EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                   token(slots_[slot].generation, slot));
     if (!added) return Error(added.error().code(), operation);
     free_slots_.pop_back();
@@ -151,7 +151,8 @@ void Reactor::dispatch(const epoll_event& event) noexcept {
     if ((seen & EPOLLRDHUP) != 0) source.peer_closed_ = true;
     if ((seen & EPOLLHUP) != 0) source.hung_up_ = true;
     if ((seen & EPOLLERR) != 0) source.failed_ = true;
-    if ((seen & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    if ((seen & EPOLLPRI) != 0) source.urgent_ = true;
+    if ((seen & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         source.in_.ready = true;
         if (source.in_.waiter != nullptr) executor_.wake(*source.in_.waiter);
     }

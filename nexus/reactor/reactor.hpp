@@ -52,6 +52,9 @@ public:
     /// The kernel reported an error condition; the next system call on the descriptor has it.
     [[nodiscard]] bool failed() const noexcept { return failed_; }
 
+    /// Urgent data was seen: a short read does not mean that nothing is left any more.
+    [[nodiscard]] bool urgent() const noexcept { return urgent_; }
+
     /// Deregisters; fibers parked on the source wake and fail with errc::closed. Before the descriptor is closed.
     void forget() noexcept;
 
@@ -79,6 +82,7 @@ private:
     bool hung_up_ = false;
     bool failed_ = false;
     bool forgotten_ = false;
+    bool urgent_ = false;
 };
 
 class Reactor {
