@@ -50,7 +50,7 @@ struct ResolveEnvironment {
         : state(in_state), runtime(in_runtime) {}
 
     const detail::WorldState* state = nullptr;
-    /// The Runtime that resolves, when one does; only its own module looks behind the pointer.
+    /// What the runtime module puts here when a Runtime resolves; only that module looks behind the pointer.
     void* runtime = nullptr;
 };
 
