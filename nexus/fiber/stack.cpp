@@ -1,6 +1,7 @@
 #include "nexus/fiber/stack.hpp"
 
 #include "nexus/fiber/detail/sanitizer.hpp"
+#include "nexus/os/calls.hpp"
 
 #include <algorithm>
 #include <array>
@@ -72,7 +73,7 @@ StackPool::~StackPool() {
             continue;
         }
         for (std::size_t i = 0; i < slab.count; ++i) detail::forget_stack(slab.stacks[i].limit, slab.stacks[i].top);
-        ::munmap(slab.base, slab.bytes);
+        os::calls().munmap(slab.base, slab.bytes);
     }
 }
 
@@ -121,13 +122,13 @@ Result<void> StackPool::map_slab(std::uint32_t size_class, std::size_t count) {
     cls.free.reserve(cls.total + count);
     cls.fresh.reserve(cls.fresh.size() + count);
     slabs_.reserve(slabs_.size() + 1);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    void* memory = os::calls().mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) {
         return Error::from_errno(errno, "map fiber stacks", "(see vm.max_map_count, ulimit -v)");
     }
     // One huge page behind many stacks would cost megabytes and tens of microseconds at first touch.
-    ::madvise(memory, bytes, MADV_NOHUGEPAGE);
+    os::calls().madvise(memory, bytes, MADV_NOHUGEPAGE);
     auto* base = static_cast<std::byte*>(memory);
     for (std::size_t i = count; i-- > 0;) {
         Stack& stack = stacks[i];
@@ -146,14 +147,14 @@ Result<void> StackPool::map_slab(std::uint32_t size_class, std::size_t count) {
 void StackPool::install_guard(Stack& stack) noexcept {
     std::byte* guard = stack.limit - guard_bytes_;
     if (guard_kind_ == GuardKind::lightweight) {
-        if (::madvise(guard, guard_bytes_, MADV_GUARD_INSTALL) == 0) {
+        if (os::calls().madvise(guard, guard_bytes_, MADV_GUARD_INSTALL) == 0) {
             stack.guard = guard_kind_;
             return;
         }
         guard_kind_ = GuardKind::protected_;
     }
     if (guard_kind_ == GuardKind::protected_) {
-        if (mprotect_budget_ > 0 && ::mprotect(guard, guard_bytes_, PROT_NONE) == 0) {
+        if (mprotect_budget_ > 0 && os::calls().mprotect(guard, guard_bytes_, PROT_NONE) == 0) {
             --mprotect_budget_;
             stack.guard = guard_kind_;
             return;
@@ -207,7 +208,7 @@ std::size_t StackPool::trim(std::size_t limit) noexcept {
             Stack& stack = *cls.free[cls.trimmed_below];
             if (stack.guard == GuardKind::red_zone) continue; // trimming would wipe the pattern
             const std::size_t bytes = cls.usable_bytes;
-            ::madvise(stack.limit, bytes, MADV_DONTNEED);
+            os::calls().madvise(stack.limit, bytes, MADV_DONTNEED);
             stack.trimmed = true;
         }
     }
