@@ -96,7 +96,7 @@ void BorrowRecord::leave_out_of_order() noexcept {
     detail::violate(detail::joined(
         {"resource ", held->target_->name, " is still borrowed ", exclusive ? "mutably " : "",
          "while its fiber waits (", waiting_for, ")\n  borrow: ", held->describe(), "\n  wait:   ", waiting_for, " ",
-         detail::fiber_text(ledger), ", called from\n", base::describe_callers(0, 8, "            "),
+         detail::fiber_text(ledger), ", called from\n", base::describe_callers(0, 12, "            "),
          "Others run during a wait. End the borrow before it (close the guard's scope, leave with()), copy out what "
          "the "
          "wait needs, and borrow again afterwards."}));

@@ -96,7 +96,7 @@ struct Task : CrossNode, base::ListNode {
 };
 
 #if !defined(NEXUS_ASAN) && !defined(NEXUS_TSAN)
-static_assert(sizeof(Task) <= 208);
+static_assert(sizeof(Task) <= 192);
 #endif
 
 /// A task with room for its output.
