@@ -1,6 +1,8 @@
 #include "nexus/config/config.hpp"
 
+#include "nexus/base/usage_error.hpp"
 #include "nexus/log/log.hpp"
+#include "nexus/world/builder.hpp"
 #include "test/config/problems.hpp"
 
 #include <gtest/gtest.h>
@@ -386,6 +388,48 @@ TEST(Config, defaults_printed_golden) {
     "resources": {}
 }
 )");
+}
+
+struct Listen {
+    std::string address = "127.0.0.1:7000";
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Listen, address)
+
+struct Limits {
+    int orders = 10;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Limits, orders)
+
+TEST(Config, a_world_gets_its_resources_from_the_file) {
+    const Config config = Config::parse(R"({"resources": {"listen": {"address": "::1"}}})");
+    nexus::WorldBuilder builder;
+    builder.add(config.resource<Listen>("listen"));
+    builder.add(config.resource<Limits>("limits"));
+    builder.add(nexus::Log::null());
+    const nexus::World world = builder.build();
+    EXPECT_EQ(world.res<Listen>()->address, "::1");
+    EXPECT_EQ(world.res<Limits>()->orders, 10);
+}
+
+TEST(Config, a_world_reports_the_problems_of_all_its_sections_at_once) {
+    const Config config = Config::parse("{\"resources\": {\"listen\": {\"adress\": \"::1\"},\n"
+                                        " \"limits\": {\"orders\": \"many\", \"order\": 1}}}",
+                                        "c");
+    nexus::WorldBuilder builder;
+    builder.add(config.resource<Listen>("listen"));
+    builder.add(config.resource<Limits>("limits"));
+    try {
+        (void)builder.build();
+        FAIL();
+    } catch (const nexus::UsageError& error) {
+        const std::string text = error.what();
+        for (const char* line : {"listen (config key \"resources.listen\")", "limits (config key \"resources.limits\")",
+                                 "c:1:27: /resources/listen/adress: unknown key \"adress\"; did you mean \"address\"?",
+                                 "c:2:23: /resources/limits/orders: found \"many\", expected an integer",
+                                 "c:2:31: /resources/limits/order: unknown key \"order\"; did you mean \"orders\"?"}) {
+            EXPECT_NE(text.find(line), text.npos) << line << "\nis not in\n" << text;
+        }
+    }
 }
 
 TEST(Config, random_mutations_end_in_a_config_or_in_problems) {

@@ -156,6 +156,14 @@ TEST(JsonTree, wrong_strings_are_reported_and_reading_goes_on) {
         "t:5:8: /e: found byte 0xc3 in a string, expected valid UTF-8");
 }
 
+TEST(JsonTree, only_a_low_surrogate_completes_a_high_one) {
+    for (const char* pair : {"\\ud83d\\u0041", "\\ud83d\\ud83d", "\\ud83d\\udbff", "\\ud83d\\ue000"}) {
+        EXPECT_EQ(wrong('"' + std::string(pair) + '"'),
+                  "t:1:2: found unpaired surrogate \\ud83d, expected a pair \\uD800-\\uDBFF \\uDC00-\\uDFFF");
+    }
+    EXPECT_EQ(tree(R"("\ud800\udc00\udbff\udfff")").value, "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF");
+}
+
 TEST(JsonTree, overlong_and_impossible_utf8_is_refused) {
     for (const char* bytes : {"\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF0\x80\x80\xAF",
                               "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\x80", "\xE2\x82"}) {

@@ -41,8 +41,10 @@ struct Market {
     bool open = false;
     std::uint16_t port = 80;
     nlohmann::json anything;
+    nlohmann::json pair = {1, "one"};
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Market, instruments, extra, limits, triple, band, open, port, anything)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Market, instruments, extra, limits, triple, band, open, port, anything,
+                                                pair)
 
 // Has rules of its own.
 struct Window {
@@ -157,6 +159,10 @@ TEST(Resource, a_default_of_null_takes_any_value_and_an_empty_map_any_key) {
     const auto market = made<shop::Market>(R"({"anything": {"deep": [1]}, "limits": {"EUR": 3, "USD": 4}})");
     EXPECT_EQ(market.anything["deep"][0], 1);
     EXPECT_EQ(market.limits.at("USD"), 4);
+}
+
+TEST(Resource, defaults_of_several_kinds_say_nothing_about_other_elements) {
+    EXPECT_EQ(made<shop::Market>(R"({"pair": ["two", 2]})").pair[0], "two");
 }
 
 TEST(Resource, elements_of_which_no_default_exists_are_judged_by_from_json) {

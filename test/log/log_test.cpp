@@ -238,6 +238,13 @@ TEST(LogFile, rotates_before_a_line_would_exceed_the_limit) {
     EXPECT_EQ(log.lost(), 0U);
 }
 
+TEST(LogFile, an_empty_file_is_not_rotated) {
+    const Folder folder;
+    Log log = Log::open({.pattern = "%v", .file = folder.file("a"), .max_file_bytes = 4}).value();
+    log.info("longer than four");
+    EXPECT_EQ(folder.names(), std::set<std::string>{"a"});
+}
+
 TEST(LogFile, what_is_in_the_file_counts) {
     const Folder folder;
     std::ofstream(folder.file("a")) << "12345678\n";
