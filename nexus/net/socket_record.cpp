@@ -55,7 +55,8 @@ void SocketRecord::destroy() noexcept { delete this; }
 
 void SocketRecord::note_count(Direction direction, std::size_t asked, std::size_t done) noexcept {
     if (done == asked || done == 0 || short_counts_ == ShortCounts::mean_nothing) return;
-    // After an end or an error no further edge may come, so that the flag has to stay.
+    // After an end or an error no further edge may come, so that the flag has to stay; and a read ends before an urgent
+    // byte, whatever lies behind it.
     if (source_.hung_up() || source_.failed()) return;
     if (direction == Direction::in && (source_.peer_closed() || source_.urgent())) return;
     source_.clear_ready(direction);
