@@ -1,5 +1,7 @@
 #include "nexus/fiber/overflow_report.hpp"
 
+#include "nexus/base/usage_error.hpp"
+
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -104,6 +106,9 @@ extern "C" void nexus_on_fault(int number, siginfo_t* info, void* context) {
 } // namespace
 
 OverflowReport::OverflowReport(const StackPool& pool, Describe describe, void* context) {
+    if (watched.pool != nullptr) {
+        throw UsageError("overflow_report: this thread has one already; a thread has one runtime at a time");
+    }
     void* memory = ::mmap(nullptr, alternate_stack_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "overflow_report: mmap");

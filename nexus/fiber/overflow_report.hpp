@@ -21,7 +21,8 @@ public:
     /// Called in the signal handler, on the thread that faulted.
     using Describe = Fiber (*)(void* context) noexcept;
 
-    /// For the calling thread, whose fibers use `pool`. Throws std::system_error when the kernel refuses.
+    /// For the calling thread, whose fibers use `pool`; one at a time on a thread, else UsageError. Throws
+    /// std::system_error when the kernel refuses.
     OverflowReport(const StackPool& pool, Describe describe, void* context);
     OverflowReport(const OverflowReport&) = delete;
     OverflowReport& operator=(const OverflowReport&) = delete;

@@ -20,12 +20,20 @@
 #if defined(NEXUS_ASAN)
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #endif
 #if defined(NEXUS_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 
 namespace nexus::detail {
+
+/// `object` stays for ever, on purpose, with all that it refers to.
+inline void left_behind([[maybe_unused]] const void* object) noexcept {
+#if defined(NEXUS_ASAN)
+    __lsan_ignore_object(object);
+#endif
+}
 
 /// What the sanitizers want to know of one context.
 struct SanitizerState {
@@ -61,8 +69,9 @@ inline void created([[maybe_unused]] SanitizerState& state, [[maybe_unused]] con
 #endif
 }
 
-/// The context of a thread's own stack, which nobody created.
+/// The context of whatever stack runs now, which nobody created: the thread's own, or a fiber of somebody else's.
 inline void adopted([[maybe_unused]] SanitizerState& state) noexcept {
+    state = {};
 #if defined(NEXUS_TSAN)
     state.fiber = __tsan_get_current_fiber();
 #endif
