@@ -364,6 +364,23 @@ TEST(TcpStream, H19_writable_waits_after_a_try_that_found_no_room) {
     });
 }
 
+TEST(TcpStream, H19_a_try_that_would_block_clears_the_flag) {
+    in_runtime([] {
+        auto [client, server] = connect_pair();
+        std::array<std::byte, 8> buffer{};
+        EXPECT_TRUE(server.io_source().ready(Direction::in));
+        EXPECT_FALSE(server.try_read(buffer));
+        EXPECT_FALSE(server.io_source().ready(Direction::in));
+        EXPECT_TRUE(client.io_source().ready(Direction::in));
+        EXPECT_FALSE(client.try_peek(buffer));
+        EXPECT_FALSE(client.io_source().ready(Direction::in));
+        EXPECT_TRUE(server.io_source().ready(Direction::out));
+        const os::Fault<&os::Calls::send> fault(EAGAIN, 1);
+        EXPECT_FALSE(server.try_write(buffer));
+        EXPECT_FALSE(server.io_source().ready(Direction::out));
+    });
+}
+
 // --- errors of system calls ---
 
 TEST(TcpStream, interrupted_calls_are_repeated) {
