@@ -32,7 +32,6 @@ Executor::Executor(ExecutorOptions options)
       stats_(std::make_shared<ShutdownStatsAtomics>()) {
     if (options.tasks_per_cycle == 0) throw UsageError("Executor: tasks_per_cycle must be at least 1");
     default_stack_class_ = stacks_.size_class(default_stack_bytes_);
-    detail::fiber_entry = &Executor::fiber_main;
     detail::adopted(loop_context_.sanitizer);
     event_time_ns_ = now_ns();
 }
@@ -113,6 +112,8 @@ void Executor::admit(Task& task, Stack* stack, std::byte* closure, const detail:
 
 // --- life of a fiber ---
 
+void detail::enter_fiber() noexcept { Executor::fiber_main(); }
+
 void Executor::fiber_main() noexcept {
     Executor& executor = *current_executor_;
     Task& me = *executor.current_;
@@ -176,6 +177,7 @@ void Executor::abandon_current() noexcept {
     me.state.add_reference(me.sharing);
     (void)me.state.complete_and_drop(me.sharing);
     stacks_.leak(me.stack);
+    detail::left_behind(cross_);
     // Nothing may keep it from being suspended: whoever wants what it has borrowed is told so.
     me.no_suspend = 0;
     if (me.borrows.live != 0) close_ledger(me.borrows);
@@ -209,6 +211,7 @@ std::size_t Executor::run_ready(Boundary allowance) {
     cycle_left_ = 0;
     if (ready_.empty()) return 0;
     begin_cycle();
+    detail::adopted(loop_context_.sanitizer); // the loop may run on another stack each time
     if (Task* first = next_to_run(); first != nullptr) {
         current_ = first;
         *ledger_slot_ = &first->borrows;
@@ -238,7 +241,7 @@ std::size_t Executor::poll() {
     if (current_ != nullptr) {
         throw UsageError("Executor::poll() called from a fiber: the loop is running already; return to it by waiting");
     }
-    if (dead_) throw UsageError("Executor::poll() after shutdown()");
+    if (dead_) throw UsageError("Executor::poll() after shutdown(): it runs nothing any more; make a new Executor");
     Enter enter(*this);
     drain_deferred_free();
     event_time_ns_ = now_ns();
@@ -287,8 +290,8 @@ std::size_t Executor::deferred_free_count() const noexcept {
 void Executor::check_suspension(Task& task, const char* what) const {
     if (task.no_suspend != 0) {
         throw UsageError(std::string("waiting for ") + what +
-                         " where suspending is forbidden (inside with_world, a system, a log sink or a write claim): "
-                         "leave that region first");
+                         " where suspending is forbidden (inside with_world, on_loop_stack, a log sink or a write "
+                         "claim): leave that region first");
     }
     nexus::check_suspension(task.borrows, what, strict_borrows_);
 }
@@ -340,7 +343,10 @@ void Executor::account_for_survivors() noexcept {
     std::size_t survivors = 0;
     while (Task* task = all_tasks_.pop_front()) {
         ++survivors;
-        if (task->outcome == Outcome::pending) stacks_.leak(task->stack);
+        if (task->outcome == Outcome::pending) {
+            stacks_.leak(task->stack);
+            detail::left_behind(cross_);
+        }
         // SAFETY: relaxed; independent counters (see ShutdownStatsAtomics).
         (unwinding ? stats_->leaked_box_tasks : stats_->unbalanced_normal_shutdowns).fetch_add_relaxed(1);
     }

@@ -228,6 +228,7 @@ public:
     detail::TypedTask<T>& create_task(F&& body, SpawnOptions options, unsigned references, StateWord::Word flags);
 
 private:
+    friend void detail::enter_fiber() noexcept;
     static void fiber_main() noexcept;
     [[noreturn]] static void throw_outside_fiber(const char* what);
     [[noreturn]] void throw_closing() const;

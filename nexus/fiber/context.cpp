@@ -40,8 +40,6 @@ extern "C" void nexus_fiber_start(boost::context::detail::transfer_t);
 
 namespace nexus::detail {
 
-EntryFunction fiber_entry = nullptr;
-
 void make_context(Context& context, std::byte* limit, std::byte* top) noexcept {
     context.exceptions = {};
     // SAFETY: nexus_fiber_start has the signature that make_fcontext expects; the stack is owned by the caller.
@@ -58,5 +56,5 @@ extern "C" [[gnu::used]] void nexus_fiber_main(boost::context::detail::transfer_
     previous->handle = arrived.fctx;
     nexus::detail::SanitizerState fresh;
     nexus::detail::after_switch(fresh, previous->sanitizer);
-    nexus::detail::fiber_entry();
+    nexus::detail::enter_fiber();
 }

@@ -36,14 +36,12 @@ struct Context {
     [[no_unique_address]] SanitizerState sanitizer;
 };
 
-/// Runs on a fresh stack; must not return. Finds out by itself which fiber it is.
-using EntryFunction = void (*)() noexcept;
+/// What every fiber runs first, on its own stack; must not return. Finds out by itself which fiber it is. Defined by the
+/// executor module: a link-time constant, so that no thread ever writes it while another starts a fiber.
+void enter_fiber() noexcept;
 
 /// Makes `context` start `nexus_fiber_main` on the stack [limit, top) at its next resumption.
 void make_context(Context& context, std::byte* limit, std::byte* top) noexcept;
-
-/// What every fiber runs first; set once by the executor module.
-extern EntryFunction fiber_entry;
 
 /// Leaves `from` and continues `to`; returns when something switches back to `from`.
 /// `thread_state` is exception_state() of this thread.
