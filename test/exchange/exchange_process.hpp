@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -44,7 +45,7 @@ class Folder {
 public:
     Folder() {
         const char* where = std::getenv("TMPDIR");
-        path_ = std::string(where != nullptr ? where : "/tmp") + "/exchange-test.XXXXXX";
+        path_ = std::string(where != nullptr ? where : P_tmpdir) + "/exchange-test.XXXXXX";
         if (mkdtemp(&path_[0]) == nullptr) throw std::runtime_error("no temporary folder: " + path_);
     }
     Folder(const Folder&) = delete;

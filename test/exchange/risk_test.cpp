@@ -1,5 +1,5 @@
 // Limits of quantity and price; conversion between prices and ticks.
-#include "risk.hpp"
+#include "instrument.hpp"
 
 #include <gtest/gtest.h>
 

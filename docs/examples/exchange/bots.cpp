@@ -1,73 +1,70 @@
 // exchange_bots --connect HOST:PORT [--seconds N] [--bots N] [--rate N] [--config FILE] [--ledgers FILE]
-//
-// A load of orders, open loop: each bot is a FIX session of its own that sends at a fixed rate, whatever the venue
-// does, and counts the latency of an order from the moment at which it should have been sent to its first
-// ExecutionReport.
+// An open loop load: each bot is a FIX session that sends at a fixed rate, whatever the venue does, and counts the
+// latency of an order from the moment at which it should have been sent to its first ExecutionReport.
 #include "ledger.hpp"
 #include "session.hpp"
 #include "settings.hpp"
-
+#include <fstream>
+#include <iostream>
 #include <nexus/base/histogram.hpp>
 #include <nexus/nexus.hpp>
-
-#include <charconv>
-#include <cstdio>
-#include <fstream>
 #include <random>
 #include <unordered_map>
 
 using namespace std::chrono_literals;
 
 namespace exchange {
-
-/// Wall time in step with the loop's.
-struct WallClock {
-    Time started = std::chrono::system_clock::now();
-    nexus::TimePoint at = nexus::Clock::now();
-    [[nodiscard]] Time now() const { return started + (nexus::event_time() - at); }
-};
-
 /// What the command line says.
 struct Load {
-    std::string connect;
-    std::string ledgers;
-    std::int64_t seconds = 0; ///< 0: until SIGINT
-    std::int64_t bots = 4;
-    std::int64_t rate = 500; ///< orders a second of each bot
+    std::string config, connect, ledgers, venue;
+    std::int64_t seconds = 0;          ///< 0: until SIGINT
+    std::int64_t bots = 4, rate = 500; ///< orders a second of each bot
 };
 
 /// What all bots have seen.
 struct Tape {
-    std::uint64_t orders = 0, fills = 0, cancels = 0, rejects = 0, errors = 0;
-    nexus::base::Histogram latency; ///< of the present second
-    nexus::base::Histogram total;
+    std::uint64_t orders = 0, fills = 0, errors = 0;
+    std::uint64_t unanswered = 0;          ///< sent, and no report yet
+    nexus::base::Histogram latency, total; ///< of the present second; of those before it
     std::map<std::string, Ledger> ledgers;
 };
 
 struct Bot {
-    Bot(nexus::TcpStream connected, std::string name)
-        : stream(std::move(connected)), session(config_for(name), "NEXUS", Session::Role::initiator),
-          name(std::move(name)) {}
-    static SessionConfig config_for(const std::string& name) {
-        SessionConfig config;
-        config.comp_id = name;
-        return config;
+    Bot(nexus::TcpStream connected, const std::string& own_name, const std::string& venue)
+        : stream(std::move(connected)), session({.comp_id = own_name}, venue, Session::Role::initiator),
+          name(own_name) {
+        session.set_output_hook([this] { output.notify_one(); });
     }
     nexus::TcpStream stream;
     Session session;
-    std::string name, bytes;
+    nexus::Notify output; ///< the session has bytes to send
+    std::string name;
     Ledger ledger;
     std::unordered_map<std::string, nexus::TimePoint> sent; ///< by ClOrdID, until the first report
-    std::vector<std::string> resting;
+    std::string last_id, last_symbol, last_side;            ///< of the order accepted last
 };
 
 namespace {
+/// The writing fiber of a bot.
+void transmit(Bot& bot) {
+    for (std::string bytes;; bot.output.wait())
+        for (bytes.clear(); bot.session.take_output(bytes); bytes.clear())
+            if (!bot.stream.write_all(bytes)) return;
+}
 
-bool flush(Bot& bot) {
-    for (bot.bytes.clear(); bot.session.take_output(bot.bytes); bot.bytes.clear()) {
-        if (!bot.stream.write_all(bot.bytes)) return false;
-    }
-    return true;
+/// Books an ExecutionReport or OrderCancelReject.
+void book(Bot& bot, const fix::Message& message, const Instruments& instruments, Tape& tape) {
+    const auto value = [&](int tag) { return std::string(message.find(tag).value_or("")); };
+    const std::string type = value(fix::tag::exec_type), id = value(fix::tag::cl_ord_id);
+    const bool is_report = message.type() == "8" && bot.ledger.book_report(message, instruments);
+    if (!is_report && message.type() != "9") ++tape.errors; // cancels may come too late
+    if (type == "F") ++tape.fills;
+    if (type == "0") bot.last_id = id, bot.last_symbol = value(fix::tag::symbol), bot.last_side = value(fix::tag::side);
+    const auto first = bot.sent.find(id);
+    if (first == bot.sent.end()) return;
+    tape.latency.record((nexus::now() - first->second).count());
+    bot.sent.erase(first);
+    --tape.unanswered;
 }
 
 /// The reading fiber of a bot.
@@ -80,75 +77,65 @@ void listen(Bot& bot, nexus::ConstRes<Instruments> instruments, nexus::ResMut<Ta
         for (fix::Frame frame = framer.next(); frame.kind != fix::Frame::Kind::none; frame = framer.next()) {
             const fix::Message message(frame.text);
             if (bot.session.on_message(message, clock->now()) != Session::Event::application) continue;
-            const char type = message.find(fix::tag::exec_type).value_or("?")[0];
-            if (message.type() != "8" || !bot.ledger.book_report(message, *instruments)) ++tape->errors;
-            tape->fills += type == 'F' ? 1U : 0U;
-            tape->cancels += type == '4' ? 1U : 0U;
-            tape->rejects += type == '8' ? 1U : 0U;
-            const auto first = bot.sent.find(std::string(message.find(fix::tag::cl_ord_id).value_or("")));
-            if (first == bot.sent.end()) continue;
-            tape->latency.record((nexus::now() - first->second).count());
-            bot.sent.erase(first);
+            auto seen = tape.borrow();
+            book(bot, message, *instruments, *seen);
         }
-        if (!flush(bot)) return;
     }
 }
 
-/// An order around the reference price, or the cancel of one that may still rest.
-void order(Bot& bot, const Instruments& instruments, std::mt19937_64& random, std::uint64_t number, Time now) {
-    const std::string id = bot.name + "-" + std::to_string(number);
-    const bool cancel = !bot.resting.empty() && random() % 10 == 0;
+/// An order around the reference price, or the cancel of the last one.
+void order(Bot& bot, const Instruments& instruments, std::mt19937_64& random, const std::string& id, Time now) {
     const Instrument& instrument = instruments.all[random() % instruments.all.size()];
-    fix::Fields& fields = bot.session.compose();
-    fields.add(fix::tag::cl_ord_id, id);
-    if (cancel) fields.add(fix::tag::orig_cl_ord_id, bot.resting.back());
-    fields.add(fix::tag::symbol, instrument.symbol).add(fix::tag::side, random() % 2 == 0 ? '1' : '2');
-    fields.add(fix::tag::transact_time, now);
-    if (!cancel) {
-        const bool market = random() % 20 == 0;
-        fields.add(fix::tag::order_qty, 1 + random() % 100).add(fix::tag::ord_type, market ? '1' : '2');
-        const Ticks price = instrument.reference + static_cast<Ticks>(random() % 21) - 10;
-        if (!market) fields.add(fix::tag::price, instrument.to_decimal(price));
-        fields.add(fix::tag::time_in_force, random() % 5 == 0 ? '3' : '0');
+    fix::Fields& fields = bot.session.compose().add(fix::tag::cl_ord_id, id).add(fix::tag::transact_time, now);
+    if (!bot.last_id.empty() && random() % 10 == 0) {
+        fields.add(fix::tag::orig_cl_ord_id, bot.last_id).add(fix::tag::symbol, bot.last_symbol);
+        fields.add(fix::tag::side, bot.last_side);
+        return bot.session.send("F", now);
     }
-    bot.session.send(cancel ? "F" : "D", now);
-    if (cancel) bot.resting.pop_back();
+    const bool market = random() % 20 == 0;
+    const Ticks price = instrument.reference + static_cast<Ticks>(random() % 21) - 10;
+    fields.add(fix::tag::symbol, instrument.symbol).add(fix::tag::side, random() % 2 == 0 ? '1' : '2');
+    fields.add(fix::tag::order_qty, 1 + random() % 100).add(fix::tag::ord_type, market ? '1' : '2');
+    if (!market) fields.add(fix::tag::price, instrument.to_decimal(price));
+    fields.add(fix::tag::time_in_force, random() % 5 == 0 ? '3' : '0');
+    bot.session.send("D", now);
 }
 
-void trade(const Load& load, std::string name, nexus::ConstRes<Instruments> instruments, nexus::ResMut<Tape> tape,
-           nexus::Res<WallClock> clock, nexus::ShutdownSignal stop) {
-    Bot bot(nexus::TcpStream::connect(load.connect).value(), std::move(name));
+void trade(const Load& load, const std::string& name, nexus::ConstRes<Instruments> instruments,
+           nexus::ResMut<Tape> tape, nexus::Res<WallClock> clock, nexus::ShutdownSignal stop) {
+    Bot bot(nexus::TcpStream::connect(load.connect).value(), name, load.venue);
     (void)bot.stream.set_nodelay(true);
-    nexus::TaskGroup reader;
+    nexus::TaskGroup reader, writer;
     reader.spawn(listen, std::ref(bot));
+    writer.spawn(transmit, std::ref(bot));
     bot.session.connected(clock->now(), 30, true);
-    bool open = flush(bot);
-    while (open && !bot.session.is_logged_on() && bot.session.is_connected()) nexus::sleep(1ms);
     nexus::until(stop, [&] {
+        while (!bot.session.is_logged_on() && bot.session.is_connected()) nexus::sleep(1ms);
         std::mt19937_64 random(std::hash<std::string>{}(bot.name));
         nexus::Interval beat = nexus::interval(nexus::Duration(1s) / load.rate); // bursts make up for missed ticks
         for (std::uint64_t number = 0; bot.session.is_logged_on(); ++number) {
             const nexus::TimePoint intended = beat.next_tick();
             beat.tick();
-            bot.sent.emplace(bot.name + "-" + std::to_string(number), intended);
-            order(bot, *instruments, random, number, clock->now());
+            const std::string id = bot.name + "-" + std::to_string(number);
+            bot.sent.emplace(id, intended);
+            order(bot, *instruments, random, id, clock->now());
             ++tape->orders;
-            if (!flush(bot)) return;
+            ++tape->unanswered;
         }
     });
-    for (int i = 0; i < 200 && !bot.sent.empty() && bot.session.is_connected(); ++i) nexus::sleep(10ms);
+    const auto patience = nexus::now() + 2s; // for all bots: as long as one trades it may fill another's orders
+    do nexus::sleep(10ms);
+    while (tape->unanswered > 0 && bot.session.is_connected() && nexus::now() < patience);
     if (bot.session.is_logged_on()) bot.session.logout("done", clock->now());
-    (void)flush(bot);
     (void)nexus::timeout(2s, [&] { reader.join_all(); });
-    tape->ledgers[bot.name] = bot.ledger;
+    reader.abort_all(), writer.abort_all();
+    tape->ledgers[name] = bot.ledger;
 }
 
-void print(const char* when, std::uint64_t orders, std::uint64_t fills, const nexus::base::Histogram& latency) {
-    const auto us = [&](double quantile) { return static_cast<double>(latency.quantile(quantile)) / 1e3; };
-    std::printf("%s %llu orders, %llu fills, latency p50 %.0f us, p99 %.0f us, p99.9 %.0f us\n", when,
-                static_cast<unsigned long long>(orders), static_cast<unsigned long long>(fills), us(0.5), us(0.99),
-                us(0.999));
-    std::fflush(stdout);
+void print(const std::string& when, std::uint64_t orders, std::uint64_t fills, const nexus::base::Histogram& latency) {
+    const auto us = [&](double quantile) { return latency.quantile(quantile) / 1'000; };
+    std::cout << when << ' ' << orders << " orders, " << fills << " fills, latency p50 " << us(0.5) << " us, p99 "
+              << us(0.99) << " us, p99.9 " << us(0.999) << " us" << std::endl;
 }
 
 int run(const Load& load, const std::vector<std::string>& names, nexus::ResMut<Tape> tape, nexus::ShutdownSignal stop) {
@@ -156,11 +143,10 @@ int run(const Load& load, const std::vector<std::string>& names, nexus::ResMut<T
     for (const std::string& name : names) bots.spawn(trade, std::cref(load), name);
     nexus::until(stop, [&] {
         std::uint64_t orders = 0, fills = 0;
-        for (std::int64_t second = 1; load.seconds == 0 || second <= load.seconds; ++second) {
+        for (std::int64_t second = 1; bots.size() > 0 && (load.seconds == 0 || second <= load.seconds); ++second) {
             nexus::sleep(1s);
             auto seen = tape.borrow();
-            print(("second " + std::to_string(second) + ":").c_str(), seen->orders - orders, seen->fills - fills,
-                  seen->latency);
+            print("second " + std::to_string(second) + ":", seen->orders - orders, seen->fills - fills, seen->latency);
             orders = seen->orders, fills = seen->fills;
             seen->total.merge(seen->latency);
             seen->latency.reset();
@@ -172,44 +158,35 @@ int run(const Load& load, const std::vector<std::string>& names, nexus::ResMut<T
     seen->total.merge(seen->latency);
     print("total:", seen->orders, seen->fills, seen->total);
     std::ofstream ledgers(load.ledgers.empty() ? "/dev/null" : load.ledgers);
-    for (const auto& [name, ledger] : seen->ledgers) {
-        for (const auto& [symbol, position] : ledger.positions) {
+    for (const auto& [name, ledger] : seen->ledgers)
+        for (const auto& [symbol, position] : ledger.positions)
             ledgers << name << ' ' << symbol << ' ' << position.shares << ' ' << position.money << '\n';
-        }
-    }
     return seen->fills > 0 && seen->errors == 0 ? 0 : 1;
 }
-
 } // namespace
 } // namespace exchange
 
 int main(int argc, char** argv) try {
     exchange::Load load;
-    std::string config_file;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        const std::string_view option = argv[i], value = argv[i + 1];
-        const auto number = [&](std::int64_t& into) {
-            const auto parsed = exchange::fix::parse_integer(value);
-            if (!parsed || *parsed < 1) throw nexus::UsageError(std::string(option) + " needs a positive number");
-            into = *parsed;
-        };
-        if (option == "--connect")
-            load.connect = value;
-        else if (option == "--ledgers")
-            load.ledgers = value;
-        else if (option == "--config")
-            config_file = value;
-        else if (option == "--seconds")
-            number(load.seconds);
-        else if (option == "--bots")
-            number(load.bots);
-        else if (option == "--rate")
-            number(load.rate);
+    const std::map<std::string_view, std::string*> texts{
+        {"--config", &load.config}, {"--connect", &load.connect}, {"--ledgers", &load.ledgers}};
+    const std::map<std::string_view, std::int64_t*> numbers{
+        {"--seconds", &load.seconds}, {"--bots", &load.bots}, {"--rate", &load.rate}};
+    for (int i = 1; i < argc; i += 2) {
+        const std::string option = argv[i];
+        if (i + 1 == argc) throw nexus::UsageError(option + " needs a value");
+        const auto number = exchange::fix::parse_integer(argv[i + 1]);
+        if (const auto text = texts.find(option); text != texts.end())
+            *text->second = argv[i + 1];
+        else if (!numbers.contains(option) || !number || *number < 1)
+            throw nexus::UsageError(option + ": unknown, or not followed by a positive number");
         else
-            throw nexus::UsageError("unknown option " + std::string(option));
+            *numbers.at(option) = *number;
     }
-    const nexus::Config config = config_file.empty() ? nexus::Config{} : nexus::Config::load(config_file);
-    std::vector<std::string> names = config.resource<exchange::Venue>("venue").make().peers;
+    const nexus::Config config = load.config.empty() ? nexus::Config{} : nexus::Config::load(load.config);
+    exchange::Venue venue = config.resource<exchange::Venue>("venue").make();
+    load.venue = venue.comp_id;
+    std::vector<std::string>& names = venue.peers;
     std::erase_if(names, [](const std::string& name) { return !name.starts_with("BOT"); });
     names.resize(std::min(names.size(), static_cast<std::size_t>(load.bots)));
     nexus::WorldBuilder builder;
@@ -217,11 +194,9 @@ int main(int argc, char** argv) try {
     builder.add<exchange::WallClock>();
     builder.add_const(config.resource<exchange::Instruments>("instruments").make());
     nexus::World world = builder.build();
-    nexus::RuntimeOptions options;
-    options.signal_handlers = true;
-    nexus::Runtime runtime{world, options};
+    nexus::Runtime runtime{world, {.signal_handlers = true}};
     return runtime.block_on(exchange::run, std::cref(load), std::cref(names));
 } catch (const std::exception& error) {
-    std::fprintf(stderr, "exchange_bots: %s\n", error.what());
+    std::cerr << "exchange_bots: " << error.what() << '\n';
     return 1;
 }

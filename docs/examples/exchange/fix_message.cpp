@@ -1,13 +1,11 @@
 // FIX 4.4 tag=value encoding.
 #include "fix_message.hpp"
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
 namespace exchange::fix {
 namespace {
-
 constexpr std::string_view message_start = "8=FIX.";
 constexpr std::size_t longest_header = 40; // "8=FIX.4.4|9=123456|" and room for leading zeros
 constexpr std::size_t trailer_size = 7;    // "10=123|"
@@ -25,7 +23,6 @@ struct Header {
     std::size_t body_begin = 0, body_size = 0;
     const char* why = "";
 };
-
 Header read_header(std::string_view in, std::size_t limit) {
     const auto garbled = [](const char* why) { return Header{Frame::Kind::garbled, 0, 0, why}; };
     const Header too_long{Frame::Kind::too_long, 0, 0, "message exceeds the limit"};
@@ -69,7 +66,6 @@ void append_digits(std::string& out, std::integral auto value, std::size_t digit
     out.append(digits, '0');
     for (std::size_t at = out.size(); digits-- > 0; value /= 10) out[--at] = static_cast<char>('0' + value % 10);
 }
-
 } // namespace
 
 std::span<char> Framer::space() {
@@ -109,6 +105,9 @@ Frame Framer::next() {
 }
 
 Message::Message(std::string_view text) {
+    const auto fault = [this](int tag, int why, const char* what) {
+        if (!error_) error_ = FieldError{tag, why, what};
+    };
     for (std::size_t at = 0; at < text.size();) {
         const std::string_view field = text.substr(at, text.find(soh, at) - at);
         at += field.size() + 1;
@@ -126,18 +125,10 @@ Message::Message(std::string_view text) {
     }
 }
 
-void Message::fault(int tag, int reason, const char* text) {
-    if (!error_) error_ = FieldError{tag, reason, text};
-}
-
 std::optional<std::string_view> Message::find(int tag) const {
     for (const Field& field : std::span{fields_}.first(count_))
         if (field.tag == tag) return field.value;
     return std::nullopt;
-}
-
-bool Message::repeats(int tag) const {
-    return std::ranges::count(std::span{fields_}.first(count_), tag, &Field::tag) > 1;
 }
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
@@ -220,15 +211,19 @@ std::string& Fields::begin(int tag) {
     return text_ += '=';
 }
 
-Fields& Fields::add(int tag, std::string_view value) {
-    begin(tag).append(value).append(1, soh);
+Fields& Fields::end() {
+    text_ += soh;
     return *this;
+}
+
+Fields& Fields::add(int tag, std::string_view value) {
+    begin(tag).append(value);
+    return end();
 }
 
 Fields& Fields::add_integer(int tag, std::int64_t value) {
     append_number(begin(tag), value);
-    text_ += soh;
-    return *this;
+    return end();
 }
 
 Fields& Fields::add(int tag, Decimal value) {
@@ -240,8 +235,7 @@ Fields& Fields::add(int tag, Decimal value) {
         append_digits(text_ += '.', size % Decimal::one, 8);
         text_.erase(text_.find_last_not_of('0') + 1);
     }
-    text_ += soh;
-    return *this;
+    return end();
 }
 
 Fields& Fields::add(int tag, Time value) {
@@ -256,8 +250,7 @@ Fields& Fields::add(int tag, Time value) {
     append_digits(text_ += ':', clock.minutes().count(), 2);
     append_digits(text_ += ':', clock.seconds().count(), 2);
     append_digits(text_ += '.', clock.subseconds().count(), 3);
-    text_ += soh;
-    return *this;
+    return end();
 }
 
 void append_message(std::string& out, std::string_view head, std::string_view body) {
@@ -268,5 +261,4 @@ void append_message(std::string& out, std::string_view head, std::string_view bo
     append_digits(out.append("10="), sum, 3);
     out += soh;
 }
-
 } // namespace exchange::fix

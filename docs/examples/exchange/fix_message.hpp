@@ -1,9 +1,8 @@
 // FIX 4.4 tag=value encoding: cutting a byte stream into messages, reading one without copying it, and writing.
-//
 // Nothing here knows sequence numbers or sessions. Numbers are integers throughout: a decimal on the wire is a count of
 // 1e-8 units, so that no price ever passes through a floating-point type.
 #pragma once
-
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <concepts>
@@ -16,14 +15,10 @@
 #include <vector>
 
 namespace exchange {
-
 /// Wall time as FIX needs it. Whoever passes it in keeps it from running backwards.
 using Time = std::chrono::sys_time<std::chrono::nanoseconds>;
 
-} // namespace exchange
-
-namespace exchange::fix {
-
+namespace fix {
 inline constexpr char soh = '\x01';
 inline constexpr std::string_view begin_string = "FIX.4.4";
 
@@ -88,7 +83,6 @@ class Framer {
 public:
     /// `limit`: the longest message accepted, in bytes.
     explicit Framer(std::size_t limit = 8192) : buffer_(limit) {}
-
     /// Room for further bytes; never empty after next() has yielded none. Invalidates frames.
     [[nodiscard]] std::span<char> space();
     void filled(std::size_t bytes) { end_ += bytes; }
@@ -96,7 +90,6 @@ public:
 
 private:
     Frame skip(std::string_view in, const char* why);
-
     std::vector<char> buffer_;
     std::size_t begin_ = 0, end_ = 0;
 };
@@ -105,14 +98,14 @@ private:
 class Message {
 public:
     static constexpr std::size_t max_fields = 128;
-
     /// Reads a Frame's text. Reads on after a fault, so that a Reject can name MsgSeqNum; error() has the first fault.
     explicit Message(std::string_view text);
-
     [[nodiscard]] const std::optional<FieldError>& error() const { return error_; }
     /// The first value of a tag.
     [[nodiscard]] std::optional<std::string_view> find(int tag) const;
-    [[nodiscard]] bool repeats(int tag) const;
+    [[nodiscard]] bool repeats(int tag) const {
+        return std::ranges::count(std::span{fields_}.first(count_), tag, &Field::tag) > 1;
+    }
     [[nodiscard]] std::string_view type() const { return find(tag::msg_type).value_or(""); }
 
 private:
@@ -120,8 +113,6 @@ private:
         int tag;
         std::string_view value;
     };
-    void fault(int tag, int reason, const char* text);
-
     std::array<Field, max_fields> fields_;
     std::size_t count_ = 0;
     std::optional<FieldError> error_;
@@ -132,22 +123,18 @@ private:
 class FieldReader {
 public:
     explicit FieldReader(const Message& message) : message_{&message}, error_{message.error()} {}
-
     [[nodiscard]] bool has(int tag) const { return message_->find(tag).has_value(); }
     std::string_view text(int tag);
     char character(int tag);
     std::int64_t integer(int tag);
     Decimal decimal(int tag);
     Time time(int tag);
-    /// Y or N; absent means N.
-    bool flag(int tag);
-
+    bool flag(int tag); ///< Y or N; absent means N
     [[nodiscard]] const std::optional<FieldError>& error() const { return error_; }
 
 private:
     template <class T>
     T checked(int tag, std::optional<T> value);
-
     const Message* message_;
     std::optional<FieldError> error_;
 };
@@ -169,11 +156,11 @@ public:
 private:
     Fields& add_integer(int tag, std::int64_t value);
     std::string& begin(int tag);
-
+    Fields& end();
     std::string text_;
 };
 
 /// Appends a complete message to `out`: BeginString, BodyLength, `head` (from MsgType on), `body`, CheckSum.
 void append_message(std::string& out, std::string_view head, std::string_view body);
-
-} // namespace exchange::fix
+} // namespace fix
+} // namespace exchange

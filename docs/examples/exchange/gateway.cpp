@@ -3,12 +3,10 @@
 
 namespace exchange {
 namespace {
-
 namespace tag = fix::tag;
 
 constexpr char exec_new = '0', exec_cancelled = '4', exec_rejected = '8', exec_trade = 'F';
 constexpr auto execution_report = "8", order_cancel_reject = "9", business_message_reject = "j";
-
 } // namespace
 
 OrderState& Orders::add(OrderState state) {
@@ -22,18 +20,9 @@ OrderState& Orders::add(OrderState state) {
     return all_.emplace_back(std::move(state));
 }
 
-void Orders::add_cancel_id(OrderState& state, std::string_view cl_ord_id) {
-    state.cancel_id = cl_ord_id;
-    ids_.emplace(key(*state.owner, cl_ord_id), state.order.id);
-}
-
 OrderState* Orders::find(const Session& owner, std::string_view cl_ord_id) {
     const auto found = ids_.find(key(owner, cl_ord_id));
     return found == ids_.end() ? nullptr : &at(found->second);
-}
-
-const std::string& Orders::key(const Session& owner, std::string_view cl_ord_id) {
-    return key_.assign(owner.peer()).append(1, fix::soh).append(cl_ord_id);
 }
 
 void Gateway::on_message(Session& from, const fix::Message& message, Time now) {
@@ -71,7 +60,6 @@ std::optional<Refusal> Gateway::complete(OrderState& state, fix::FieldReader& in
     const fix::Decimal price = order.type == OrderType::limit ? in.decimal(tag::price) : fix::Decimal{};
     (void)in.time(tag::transact_time);
     if (in.error()) return std::nullopt;
-
     if (!instrument) return Refusal{1, "unknown symbol"};
     if (order.side != Side::buy && order.side != Side::sell) return Refusal{11, "unsupported side"};
     if (order.type != OrderType::market && order.type != OrderType::limit) return Refusal{11, "unsupported order type"};
@@ -115,7 +103,6 @@ void Gateway::cancel(Session& from, const fix::Message& message, Time now) {
     const Side side{in.character(tag::side)};
     (void)in.time(tag::transact_time);
     if (in.error()) return from.reject(message, *in.error(), now);
-
     OrderState* state = orders.find(from, original);
     const auto refusal = [&]() -> std::optional<Refusal> {
         if (state == nullptr) return Refusal{1, "unknown order"};
@@ -173,5 +160,4 @@ void Gateway::report_refusal(Session& from, const fix::Message& message, const R
     out.add(tag::ord_rej_reason, refusal.reason).add(tag::text, refusal.text);
     from.send(execution_report, now);
 }
-
 } // namespace exchange

@@ -1,12 +1,10 @@
 // Writes the lines that journal.hpp describes.
 #include "journal.hpp"
-
 #include <cerrno>
 #include <charconv>
 
 namespace exchange {
 namespace {
-
 void put(std::string& line, std::string_view text) { line.append(line.empty() ? "" : " ").append(text); }
 void put(std::string& line, char code) { put(line, std::string_view{&code, 1}); }
 void put(std::string& line, std::integral auto number) {
@@ -15,14 +13,7 @@ void put(std::string& line, std::integral auto number) {
     put(line, std::string_view{digits.data(), static_cast<std::size_t>(end - digits.data())});
 }
 void put(std::string& line, Time time) { put(line, time.time_since_epoch().count()); }
-
 } // namespace
-
-Journal Journal::in_memory() {
-    Journal journal;
-    journal.keep_ = true;
-    return journal;
-}
 
 nexus::Result<Journal> Journal::open(const std::string& path) {
     Journal journal;
@@ -38,7 +29,6 @@ void Journal::accepted(Time time, std::string_view owner, std::string_view symbo
 }
 
 void Journal::cancelled(Time time, OrderId id, Quantity left) { append('C', time, id, left); }
-
 void Journal::filled(Time time, const Fill& fill) {
     append('F', time, fill.taker, fill.maker, fill.price, fill.quantity);
 }
@@ -57,8 +47,6 @@ void Journal::append(const Parts&... parts) {
 nexus::Result<> Journal::flush() {
     if (!file_) return {};
     if (std::fflush(file_.get()) != 0) return nexus::Error::from_errno(errno, "write", path_);
-    if (std::ferror(file_.get()) != 0) return nexus::Error::from_errno(EIO, "write", path_);
-    return {};
+    return std::ferror(file_.get()) != 0 ? nexus::Error::from_errno(EIO, "write", path_) : nexus::Result<>{};
 }
-
 } // namespace exchange

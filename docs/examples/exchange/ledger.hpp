@@ -1,13 +1,10 @@
 // What a client has bought and sold, from the ExecutionReports that reached it. The same sums over the server's journal
 // must be equal.
 #pragma once
-
 #include "instrument.hpp"
-
 #include <map>
 
 namespace exchange {
-
 struct Position {
     Quantity shares = 0;    ///< bought less sold
     std::int64_t money = 0; ///< received less paid, in ticks times quantity
@@ -16,7 +13,6 @@ struct Position {
 
 struct Ledger {
     std::map<std::string, Position, std::less<>> positions; ///< by symbol
-
     /// Books an ExecutionReport, if it reports a fill; false when it cannot be read.
     bool book_report(const fix::Message& report, const Instruments& instruments) {
         fix::FieldReader in{report};
@@ -33,5 +29,4 @@ struct Ledger {
         return true;
     }
 };
-
 } // namespace exchange

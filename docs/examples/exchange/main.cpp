@@ -1,17 +1,14 @@
 // exchange [--config FILE] [--port-file FILE]: a FIX 4.4 order-entry venue. SIGTERM and SIGINT stop it in order.
 #include "server.hpp"
-
 #include <cstdio>
 #include <fstream>
 
 int main(int argc, char** argv) try {
     std::string config_file, port_file;
     for (int i = 1; i + 1 < argc; i += 2) {
-        const std::string_view option = argv[i];
-        (option == "--config" ? config_file
-         : option == "--port-file"
-             ? port_file
-             : throw nexus::UsageError("usage: exchange [--config FILE] [--port-file FILE]")) = argv[i + 1];
+        if (const std::string_view option = argv[i]; option != "--config" && option != "--port-file")
+            throw nexus::UsageError("usage: exchange [--config FILE] [--port-file FILE]");
+        (argv[i] == std::string_view("--config") ? config_file : port_file) = argv[i + 1];
     }
     const nexus::Config config = config_file.empty() ? nexus::Config{} : nexus::Config::load(config_file);
     nexus::Log log = nexus::Log::open(config.log()).value();

@@ -1,21 +1,14 @@
 // Matching by price, then by time; see order_book.hpp.
 #include "order_book.hpp"
-
 #include <algorithm>
 
 namespace exchange {
-namespace {
-
-Side opposite(Side side) { return side == Side::buy ? Side::sell : Side::buy; }
-
-} // namespace
-
 OrderBook::OrderBook()
     : pool_{std::make_unique<std::pmr::unsynchronized_pool_resource>()}, bids_{pool_.get()}, asks_{pool_.get()},
       by_id_{pool_.get()} {}
 
 Quantity OrderBook::submit(const NewOrder& order, const OnFill& on_fill) {
-    const Side other = opposite(order.side);
+    const Side other = order.side == Side::buy ? Side::sell : Side::buy;
     Levels& against = levels(other);
     Quantity left = order.quantity;
     while (left > 0 && !against.empty()) {
@@ -61,5 +54,4 @@ std::optional<Ticks> OrderBook::best(Side side) const {
     if (own.empty()) return std::nullopt;
     return side == Side::buy ? -own.begin()->first : own.begin()->first;
 }
-
 } // namespace exchange

@@ -1,43 +1,14 @@
+// Reading, writing and ending connections; see server.hpp.
 #include "server.hpp"
 
 using namespace std::chrono_literals;
 
 namespace exchange {
-
-/// What a message touches, injected as one parameter.
-struct Desk {
-    nexus::ConstRes<Instruments> instruments;
-    nexus::ConstRes<RiskLimits> limits;
-    nexus::ResMut<Books> books;
-    nexus::ResMut<Orders> orders;
-    nexus::ResMut<Journal> journal;
-    nexus::Res<WallClock> clock;
-
-    void act(Session& from, const fix::Message& message) {
-        const Time now = clock->now();
-        auto all_books = books.borrow();
-        auto all_orders = orders.borrow();
-        auto lines = journal.borrow();
-        Gateway{*instruments, *limits, *all_books, *all_orders, *lines}.on_message(from, message, now);
-    }
-};
-
-} // namespace exchange
-
-template <>
-struct nexus::inject<exchange::Desk>
-    : nexus::inject_members<exchange::Desk, nexus::ConstRes<exchange::Instruments>,
-                            nexus::ConstRes<exchange::RiskLimits>, nexus::ResMut<exchange::Books>,
-                            nexus::ResMut<exchange::Orders>, nexus::ResMut<exchange::Journal>,
-                            nexus::Res<exchange::WallClock>> {};
-
-namespace exchange {
 namespace {
-
 /// The writing fiber of a connection.
 void transmit(Link& link, nexus::ConstRes<Venue> venue) {
     std::string bytes;
-    while (!link.over) {
+    do {
         link.output.wait();
         if (link.session == nullptr) continue;
         for (bytes.clear(); link.session->take_output(bytes); bytes.clear()) {
@@ -52,7 +23,7 @@ void transmit(Link& link, nexus::ConstRes<Venue> venue) {
             (void)link.stream.shutdown_write(); // the peer reads what there is, then the end; keep_time() sees to it
             return;
         }
-    }
+    } while (!link.over); // looked at last: what was said before is written, even if this fiber starts only now
 }
 
 /// Gives a message to its session, or finds the session for the first one. False: the connection has to end.
@@ -79,21 +50,17 @@ void converse(nexus::TcpStream stream, const std::string& peer, nexus::ConstRes<
     Link link{std::move(stream), peer};
     struct Registered {
         Registered(nexus::ResMut<Links> all, Link& one) : links(all), link(one) { links->open.push_front(&one); }
-        ~Registered() { links->open.remove(&link); }
-        nexus::ResMut<Links> links;
-        Link& link;
-    } registered{links, link};
-    struct Lost {
-        Link& link;
-        ~Lost() {
+        ~Registered() {
+            links->open.remove(&link);
             if (link.session == nullptr) return;
             link.session->set_output_hook({});
             link.session->connection_lost();
         }
-    } lost{link};
+        nexus::ResMut<Links> links;
+        Link& link;
+    } registered{links, link};
     nexus::TaskGroup writer;
     writer.spawn(transmit, std::ref(link));
-
     fix::Framer framer;
     const auto patience = nexus::now() + std::chrono::milliseconds(venue->logon_timeout_ms);
     const auto read_some = [&] { return link.stream.read(std::as_writable_bytes(framer.space())); };
@@ -125,7 +92,9 @@ void converse(nexus::TcpStream stream, const std::string& peer, nexus::ConstRes<
     link.over = true;
     link.output.notify_one();
     if (!nexus::timeout(1s, [&writer] { writer.join_all(); })) link.stream.close();
-    if (link.session != nullptr) log->info("{}: {} is gone: {}", peer, link.session->peer(), link.session->reason());
+    if (link.session == nullptr) return;
+    const std::string& reason = link.session->reason();
+    log->info("{}: {} is gone: {}", peer, link.session->peer(), reason.empty() ? "connection lost" : reason);
 }
 
 /// Heartbeats, time limits, and connections whose peers do not close them.
@@ -141,13 +110,12 @@ void keep_time(nexus::ResMut<Sessions> sessions, nexus::ResMut<Links> links, nex
         }
     }
 }
-
 } // namespace
 
 void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, const nexus::Log& log) {
     const auto venue = config.resource<Venue>("venue").make();
     const auto instruments = config.resource<Instruments>("instruments").make();
-    SessionConfig session_config = config.resource<SessionConfig>("sessions").make();
+    auto session_config = config.resource<SessionConfig>("sessions").make();
     session_config.comp_id = venue.comp_id;
     Sessions sessions(session_config);
     for (const std::string& peer : venue.peers) {
@@ -189,5 +157,4 @@ void serve(nexus::ConstRes<Venue> venue, nexus::ResMut<Sessions> sessions, nexus
     while (!links->open.empty() && nexus::now() < patience) nexus::sleep(10ms);
     timekeeper.abort();
 }
-
 } // namespace exchange

@@ -1,20 +1,15 @@
 // The server: FIX sessions on TCP, each connection two fibers, in front of the gateway.
-//
 // What it needs lies in the World; add_resources() puts it there from the configuration.
 #pragma once
-
 #include "gateway.hpp"
 #include "settings.hpp"
-
-#include <nexus/log/log.hpp>
-#include <nexus/nexus.hpp>
-
 #include <functional>
 #include <list>
+#include <nexus/log/log.hpp>
+#include <nexus/nexus.hpp>
 #include <string>
 
 namespace exchange {
-
 /// A connection, on the stack of the fiber that reads it.
 struct Link {
     Link(nexus::TcpStream connected, std::string from) : stream(std::move(connected)), peer(std::move(from)) {}
@@ -32,13 +27,32 @@ struct Links {
     std::uint64_t accepted = 0;
 };
 
-/// The wall clock of the venue: starts with the system's and then keeps the loop's pace, so it never runs backwards.
-struct WallClock {
-    Time started = std::chrono::system_clock::now();
-    nexus::TimePoint at = nexus::Clock::now();
-    [[nodiscard]] Time now() const { return started + (nexus::event_time() - at); }
+/// The gateway and all that it touches, injected as one parameter.
+struct Desk {
+    nexus::ConstRes<Instruments> instruments;
+    nexus::ConstRes<RiskLimits> limits;
+    nexus::ResMut<Books> books;
+    nexus::ResMut<Orders> orders;
+    nexus::ResMut<Journal> journal;
+    nexus::Res<WallClock> clock;
+    void act(Session& from, const fix::Message& message) {
+        const Time now = clock->now();
+        auto all_books = books.borrow();
+        auto all_orders = orders.borrow();
+        auto lines = journal.borrow();
+        Gateway{*instruments, *limits, *all_books, *all_orders, *lines}.on_message(from, message, now);
+    }
 };
+} // namespace exchange
 
+template <>
+struct nexus::inject<exchange::Desk>
+    : nexus::inject_members<exchange::Desk, nexus::ConstRes<exchange::Instruments>,
+                            nexus::ConstRes<exchange::RiskLimits>, nexus::ResMut<exchange::Books>,
+                            nexus::ResMut<exchange::Orders>, nexus::ResMut<exchange::Journal>,
+                            nexus::Res<exchange::WallClock>> {};
+
+namespace exchange {
 /// Registers Venue, Instruments, RiskLimits, Sessions, Books, Orders, Journal, Links and WallClock. Throws ConfigError
 /// and std::system_error (the journal's file).
 void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, const nexus::Log& log);
@@ -48,5 +62,4 @@ void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, co
 void serve(nexus::ConstRes<Venue> venue, nexus::ResMut<Sessions> sessions, nexus::ResMut<Links> links,
            nexus::Res<WallClock> clock, nexus::ResMut<nexus::Log> log, nexus::ShutdownSignal shutdown,
            const std::function<void(const nexus::SocketAddress&)>& listening);
-
 } // namespace exchange

@@ -1,11 +1,9 @@
 // The FIX 4.4 session layer; see session.hpp.
 #include "session.hpp"
-
 #include <algorithm>
 
 namespace exchange {
 namespace {
-
 namespace tag = fix::tag;
 namespace reason = fix::reason;
 
@@ -31,7 +29,6 @@ std::string quoted_text(const fix::Message& message) {
 std::string seconds(std::chrono::nanoseconds duration) {
     return std::to_string(std::chrono::floor<std::chrono::seconds>(duration).count()) + " s";
 }
-
 } // namespace
 
 Session::Session(SessionConfig config, std::string peer_comp_id, Role role)
@@ -44,7 +41,7 @@ void Session::connected(Time now, std::int64_t heartbeat_s, bool reset) {
     if (role_ == Role::acceptor) return;
     heartbeat_ = std::chrono::seconds{heartbeat_s};
     reset_asked_ = reset;
-    if (reset) reset_sequences();
+    if (reset) next_in_ = next_out_ = 1, sent_.clear();
     send_logon(reset, now);
 }
 
@@ -72,21 +69,15 @@ Session::Event Session::on_message(const fix::Message& message, Time now) {
     garbled_before_ = false;
     const bool new_start = type == logon_type && role_ == Role::acceptor && is_set(message, tag::reset_seq_num_flag);
     if (state_ == State::logon_awaited || new_start) return on_logon(message, seq, now);
-
     if (const auto error = check_header(message, now)) {
         if (seq == next_in_) ++next_in_;
         reject(message, *error, now);
         const bool fatal = error->reason == reason::comp_id_problem || error->reason == reason::sending_time_problem;
         return fatal ? fail(error->text, now) : Event::none;
     }
-    if (type == sequence_reset_type && !is_set(message, tag::gap_fill_flag)) {
-        on_sequence_reset(message, seq, false, now); // its own number does not count: it repairs numbers
-        return Event::none;
-    }
-    if (seq == next_in_) {
-        ++next_in_;
-        return dispatch(message, seq, now);
-    }
+    if (type == sequence_reset_type && !is_set(message, tag::gap_fill_flag)) // its own number does not count
+        return on_sequence_reset(message, seq, false, now), Event::none;
+    if (seq == next_in_) return ++next_in_, dispatch(message, seq, now);
     if (seq < next_in_) return is_set(message, tag::poss_dup_flag) ? Event::none : fail_too_low(seq, now);
     // What came too early is not kept: it is part of what the peer is asked to send again. Two types cannot wait for
     // that: both sides might otherwise wait for each other's resend, or for a peer that has already said goodbye.
@@ -114,7 +105,7 @@ Session::Event Session::on_logon(const fix::Message& message, std::int64_t seq, 
         if (seq == next_in_) ++next_in_;
         return fail("Logon refused: " + std::string{error->text} + ", tag " + std::to_string(error->tag), now);
     }
-    if (reset && role_ == Role::acceptor) reset_sequences();
+    if (reset && role_ == Role::acceptor) next_in_ = next_out_ = 1, gap_until_ = 0, sent_.clear();
     if (seq < next_in_) return is_set(message, tag::poss_dup_flag) ? Event::none : fail_too_low(seq, now);
     heartbeat_ = std::chrono::seconds{heartbeat};
     if (role_ == Role::acceptor) send_logon(reset, now);
@@ -261,11 +252,6 @@ void Session::on_tick(Time now) {
     }
 }
 
-fix::Fields& Session::compose() {
-    body_.clear();
-    return body_;
-}
-
 void Session::send(std::string_view msg_type, Time now) {
     const std::int64_t seq = next_out_++;
     const std::size_t slot = static_cast<std::size_t>(seq) % config_.stored_messages;
@@ -323,10 +309,6 @@ void Session::send_logon(bool reset, Time now) {
     send_admin(logon_type, now);
 }
 
-void Session::send_admin(std::string_view msg_type, Time now) {
-    if (state_ != State::closing) transmit(msg_type, next_out_++, body_.text(), now);
-}
-
 Session::Event Session::fail(std::string reason, Time now) {
     compose().add(tag::text, reason);
     send_admin(logout_type, now);
@@ -356,25 +338,6 @@ void Session::transmit(std::string_view msg_type, std::int64_t seq, std::string_
     if (on_output_) on_output_();
 }
 
-void Session::reset_sequences() {
-    next_in_ = next_out_ = 1;
-    gap_until_ = 0;
-    sent_.clear();
-}
-
-void Session::log(const std::string& text) const {
-    if (log_) log_(text);
-}
-
-void Session::enter(State state, Time now) {
-    state_ = state;
-    state_since_ = now;
-}
-
-Session& Sessions::add(std::string comp_id) {
-    return *all_.emplace_back(std::make_unique<Session>(config_, std::move(comp_id)));
-}
-
 Session* Sessions::find(std::string_view comp_id) const {
     const auto found = std::ranges::find(
         all_, comp_id, [](const auto& session) -> const auto& { return session->peer(); });
@@ -389,5 +352,4 @@ Sessions::Admission Sessions::admit(const fix::Message& first) const {
     if (session->is_connected()) return {nullptr, "SenderCompID is already connected"};
     return {session, ""};
 }
-
 } // namespace exchange

@@ -1,17 +1,13 @@
 // What the configuration file says, as plain structs with their JSON form; shared by the venue and its bots.
 #pragma once
-
 #include "instrument.hpp"
-#include "risk.hpp"
 #include "session.hpp"
-
+#include <cmath>
 #include <nexus/config/config.hpp>
-
-#include <string>
-#include <vector>
+#include <nexus/runtime/time.hpp>
+#include <stdexcept>
 
 namespace exchange {
-
 struct Venue {
     std::string listen = "127.0.0.1:9878";
     std::string comp_id = "NEXUS";
@@ -26,8 +22,23 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Venue, listen, comp_id, peers, j
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RiskLimits, max_quantity, price_band_bp)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SessionConfig, comp_id, min_heartbeat_s, max_heartbeat_s,
                                                 max_unsent_bytes, stored_messages)
-void to_json(nlohmann::json& json, const Instrument& instrument);
-void from_json(const nlohmann::json& json, Instrument& instrument);
+
+inline void to_json(nlohmann::json& json, const Instrument& instrument) {
+    const double tick = static_cast<double>(instrument.tick.units) / static_cast<double>(fix::Decimal::one);
+    json = {{"symbol", instrument.symbol}, {"tick", tick}, {"reference", instrument.reference}};
+}
+inline void from_json(const nlohmann::json& json, Instrument& instrument) {
+    json.at("symbol").get_to(instrument.symbol);
+    json.at("reference").get_to(instrument.reference);
+    instrument.tick.units = std::llround(json.at("tick").get<double>() * static_cast<double>(fix::Decimal::one));
+    if (instrument.tick.units <= 0) throw std::invalid_argument("tick must be positive");
+}
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Instruments, all)
 
+/// Wall time for a program on the loop: starts with the system's and keeps the loop's pace, so it never runs backwards.
+struct WallClock {
+    Time started = std::chrono::system_clock::now();
+    nexus::TimePoint at = nexus::Clock::now();
+    [[nodiscard]] Time now() const { return started + (nexus::event_time() - at); }
+};
 } // namespace exchange
