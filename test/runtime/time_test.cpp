@@ -89,10 +89,15 @@ TEST_P(SleepInMode, a_thousand_sleeps_each_return_and_never_early_H13) {
         auto spinner = nexus::spawn([] {
             for (;;) nexus::yield_now();
         });
-        // All lengths at once: the longest decides how long this takes.
+        // All lengths at once: the longest decides how long this takes. TSan cannot follow 5,000 fibers.
+#if defined(NEXUS_TSAN)
+        constexpr int each = 500;
+#else
+        constexpr int each = 1000;
+#endif
         std::vector<nexus::JoinHandle<int>> sleepers;
         for (const auto length : {100us, 900us, 1500us, 10000us, 50000us}) {
-            for (int i = 0; i < 1000; ++i) {
+            for (int i = 0; i < each; ++i) {
                 sleepers.push_back(nexus::spawn([length] {
                     const auto start = nexus::now();
                     nexus::sleep(length);
