@@ -69,7 +69,7 @@ StackPool::StackPool(StackPoolOptions options)
 StackPool::~StackPool() {
     for (Slab& slab : slabs_) {
         if (slab.leaked) {
-            (void)slab.stacks.release(); // the leaked fiber's header may still point at its Stack
+            detail::left_behind(slab.stacks.release()); // the leaked fiber's header may still point at its Stack
             continue;
         }
         for (std::size_t i = 0; i < slab.count; ++i) detail::forget_stack(slab.stacks[i].limit, slab.stacks[i].top);

@@ -127,7 +127,10 @@ void Runtime::check_can_run(const char* what) const {
         throw UsageError(std::string(what) + "() called from a fiber or from within the loop: the loop is running "
                                              "already; spawn a fiber and join it instead");
     }
-    if (looping != nullptr) throw UsageError(std::string(what) + "(): another runtime runs on this thread");
+    if (looping != nullptr) {
+        throw UsageError(std::string(what) + "(): another runtime runs on this thread; let its call of the loop return "
+                                             "first");
+    }
 }
 
 void Runtime::run_root(detail::JoinHandleBase& root) {

@@ -56,13 +56,14 @@ void expect_ends_at_entry(std::vector<void*> frames) {
     while (!frames.empty() && frames.back() == nullptr) frames.pop_back(); // how the unwinder says "no caller"
     ASSERT_GE(frames.size(), 3U);
     EXPECT_LT(frames.size(), 40U) << "it does not run wild";
-    // The outermost frame is nexus_fiber_start, which is no dynamic symbol; what it calls may be a tail call away.
+    // The outermost frame is nexus_fiber_start, which is no dynamic symbol; two or three lead from there to fiber_main,
+    // less those that are tail calls.
     std::size_t entry = 0;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         const std::string name = symbol(frames[i]);
         if (name.find("fiber_main") != std::string::npos) entry = i;
     }
-    EXPECT_EQ(entry, frames.size() - 2) << "nothing above the entry";
+    EXPECT_GE(entry + 4, frames.size()) << "nothing above the entry";
 }
 
 TEST(Context, a_backtrace_ends_at_the_fibers_entry) {

@@ -138,9 +138,9 @@ TEST_P(SleepInMode, sleeps_in_a_row_all_return_H13) {
 
 INSTANTIATE_TEST_SUITE_P(Modes, SleepInMode,
                          ::testing::Values(nexus::LoopMode::park, nexus::LoopMode::busy, nexus::LoopMode::adaptive),
-                         [](const auto& info) {
-                             return info.param == nexus::LoopMode::park   ? std::string("park")
-                                    : info.param == nexus::LoopMode::busy ? std::string("busy")
+                         [](const auto& mode) {
+                             return mode.param == nexus::LoopMode::park   ? std::string("park")
+                                    : mode.param == nexus::LoopMode::busy ? std::string("busy")
                                                                           : std::string("adaptive");
                          });
 
