@@ -14,6 +14,10 @@ void throw_second_receiver(const char* operation) {
                      "end; let that fiber pass values on, or give each fiber a channel of its own");
 }
 
+Error channel_error(errc code, const char* operation) noexcept { return {code, operation}; }
+
+Error channel_error(WaitEnd end, const char* operation) noexcept { return {to_errc(end), operation}; }
+
 Task* TaskReference::of_current(Executor& executor) noexcept {
     Task& task = executor.current_task();
     task.sharing = Sharing::shared; // before any other thread can learn of the task

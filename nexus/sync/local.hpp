@@ -53,11 +53,11 @@ public:
     [[nodiscard]] Result<void> send(T&& value) const {
         Executor& executor = Executor::of_current_fiber("send");
         if (auto end = detail::enter_wait(executor, "send"); end != detail::WaitEnd::ready) [[unlikely]] {
-            return Error(detail::to_errc(end), "send");
+            return detail::channel_error(end, "send");
         }
         State& state = *state_;
         if (state.receiver_gone()) [[unlikely]]
-            return Error(errc::closed, "send");
+            return detail::channel_error(errc::closed, "send");
         if (!state.has_room() || state.someone_waits_for_room()) return send_later(executor, value);
         state.push(std::move(value));
         return {};
@@ -75,9 +75,9 @@ public:
     [[nodiscard]] Result<void> try_send(T&& value) const {
         State& state = *state_;
         if (state.receiver_gone()) [[unlikely]]
-            return Error(errc::closed, "try_send");
+            return detail::channel_error(errc::closed, "try_send");
         if (!state.has_room()) [[unlikely]]
-            return Error(errc::full, "try_send");
+            return detail::channel_error(errc::full, "try_send");
         state.push(std::move(value));
         return {};
     }
@@ -115,7 +115,7 @@ private:
             return node.served;
         });
         if (node.served) return {};
-        return Error(end == detail::WaitEnd::ready ? errc::closed : detail::to_errc(end), "send");
+        return detail::channel_error(end == detail::WaitEnd::ready ? errc::closed : detail::to_errc(end), "send");
     }
 
     State* state_ = nullptr;
@@ -141,7 +141,7 @@ public:
     [[nodiscard]] Result<T> recv() {
         Executor& executor = Executor::of_current_fiber("recv");
         if (auto end = detail::enter_wait(executor, "recv"); end != detail::WaitEnd::ready) [[unlikely]] {
-            return Error(detail::to_errc(end), "recv");
+            return detail::channel_error(end, "recv");
         }
         State& state = *state_;
         state.check_receiver("recv");
@@ -158,7 +158,7 @@ public:
     [[nodiscard]] Result<T> try_recv() {
         State& state = *state_;
         if (state.has_value()) return state.take();
-        return Error(state.ended() ? errc::closed : errc::empty, "try_recv");
+        return detail::channel_error(state.ended() ? errc::closed : errc::empty, "try_recv");
     }
 
     /// for (T value : receiver): until every sender is gone or the scope ends. Each step is a recv().
@@ -190,8 +190,8 @@ private:
         State& state = node.state;
         const detail::WaitEnd end = detail::park_until(
             executor, "recv", true, [&state] { return state.has_value() || state.ended() || state.receiver_gone(); });
-        if (end != detail::WaitEnd::ready) return Error(detail::to_errc(end), "recv");
-        if (!state.has_value()) return Error(errc::closed, "recv");
+        if (end != detail::WaitEnd::ready) return detail::channel_error(end, "recv");
+        if (!state.has_value()) return detail::channel_error(errc::closed, "recv");
         state.set_receiver(nullptr); // what take() lets in must not wake this fiber
         return state.take();
     }

@@ -55,10 +55,10 @@ public:
     [[nodiscard]] Result<void> send(T&& value) const {
         Executor& executor = Executor::of_current_fiber("send");
         if (auto end = detail::enter_wait(executor, "send"); end != detail::WaitEnd::ready) [[unlikely]] {
-            return Error(detail::to_errc(end), "send");
+            return detail::channel_error(end, "send");
         }
         if (state_->closed()) [[unlikely]]
-            return Error(errc::closed, "send");
+            return detail::channel_error(errc::closed, "send");
         if (state_->try_push(value)) return {};
         return send_later(executor, value);
     }
@@ -74,9 +74,9 @@ public:
     /// Any thread; never suspends. Fails with errc::closed or errc::full; then `value` has not been moved from.
     [[nodiscard]] Result<void> try_send(T&& value) const {
         if (state_->closed()) [[unlikely]]
-            return Error(errc::closed, "try_send");
+            return detail::channel_error(errc::closed, "try_send");
         if (!state_->try_push(value)) [[unlikely]]
-            return Error(errc::full, "try_send");
+            return detail::channel_error(errc::full, "try_send");
         return {};
     }
     [[nodiscard]] Result<void> try_send(const T& value) const requires std::copy_constructible<T> {
@@ -114,7 +114,7 @@ private:
         // Served while the wait was ended: the value is on its way, and that is what counts.
         if (!node.left && node.state->withdraw(node)) node.left = true;
         if (node.served) return {};
-        return Error(node.left ? errc::closed : detail::to_errc(end), "send");
+        return detail::channel_error(node.left ? errc::closed : detail::to_errc(end), "send");
     }
 
     std::shared_ptr<State> state_;
@@ -140,7 +140,7 @@ public:
     [[nodiscard]] Result<T> recv() {
         Executor& executor = Executor::of_current_fiber("recv");
         if (auto end = detail::enter_wait(executor, "recv"); end != detail::WaitEnd::ready) [[unlikely]] {
-            return Error(detail::to_errc(end), "recv");
+            return detail::channel_error(end, "recv");
         }
         if (state_->receiving()) [[unlikely]]
             detail::throw_second_receiver("recv");
@@ -157,7 +157,7 @@ public:
     [[nodiscard]] Result<T> try_recv() {
         bool ended = false;
         if (std::optional<T> value = state_->pop_or_end(ended)) return std::move(*value);
-        return Error(ended ? errc::closed : errc::empty, "try_recv");
+        return detail::channel_error(ended ? errc::closed : errc::empty, "try_recv");
     }
 
     /// for (T value : receiver): until every sender is gone or the scope ends. Each step is a recv().
@@ -198,7 +198,7 @@ private:
             return look(); // what came before the slot was armed woke nobody (H-22)
         });
         if (value) return std::move(*value);
-        return Error(end == detail::WaitEnd::ready ? errc::closed : detail::to_errc(end), "recv");
+        return detail::channel_error(end == detail::WaitEnd::ready ? errc::closed : detail::to_errc(end), "recv");
     }
 
     std::shared_ptr<State> state_;

@@ -45,7 +45,7 @@ void Notify::wait() {
     if (!detail::enter_or_throw(executor, "Notify::wait")) return;
     if (std::exchange(permit_, false)) return;
     struct Waiting : NotifyWaiter {
-        Waiting(Notify& in, Executor& on) noexcept : NotifyWaiter(on), notify(in) { notify.waiters_.push_back(*this); }
+        Waiting(Notify& in, Executor& on) noexcept : NotifyWaiter(on), notify(in) { notify.enlist(*this); }
         ~Waiting() { notify.leave(*this); }
         Notify& notify;
     } waiting(*this, executor);

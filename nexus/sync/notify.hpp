@@ -48,7 +48,7 @@ public:
     [[nodiscard]] std::size_t waiter_count() const noexcept { return waiters_.size(); }
 
     /// For select(): links and unlinks a waiter. `chosen` says that select() returns this source.
-    void enlist(detail::NotifyWaiter& waiter) noexcept;
+    [[gnu::noinline]] void enlist(detail::NotifyWaiter& waiter) noexcept; // inlined, g++ 12 sees a dangling pointer
     void delist(detail::NotifyWaiter& waiter, bool chosen) noexcept;
 
 private:

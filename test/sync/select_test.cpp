@@ -309,6 +309,21 @@ TEST(SelectWritable, waits_its_turn_among_senders) {
     EXPECT_EQ(fibers.alive(), 0U);
 }
 
+TEST(SelectWritable, a_later_send_does_not_overtake_it) {
+    Fibers fibers;
+    auto ch = local::channel<int>(1);
+    (void)ch.sender.try_send(0);
+    (void)fibers.run([&] {
+        EXPECT_EQ(select(writable(ch.sender)), 0U);
+        EXPECT_TRUE(ch.sender.try_send(1));
+    });
+    (void)fibers.spawn([&] { EXPECT_TRUE(ch.sender.send(2)); }); // ready before the select is woken
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(ch.receiver.try_recv().value(), i);
+        fibers.settle();
+    }
+}
+
 TEST(SelectWritable, H23_room_that_a_winner_does_not_use_goes_on) {
     Fibers fibers;
     auto ch = local::channel<int>(1);

@@ -7,7 +7,6 @@
 #include "test/sync/fibers.hpp"
 
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -182,6 +181,22 @@ TEST(TaskGroup, abort_all) {
     EXPECT_TRUE(fiber.is_finished());
 }
 
+TEST(TaskGroup, what_is_spawned_while_the_group_aborts_never_starts) {
+    Fibers fibers;
+    auto fiber = fibers.run([&] {
+        TaskGroup group;
+        group.spawn([] { park(); });
+        group.abort_all();
+        group.spawn([] { ADD_FAILURE() << "starts"; });
+        group.join_all();
+        bool ran = false;
+        group.spawn([&] { ran = true; });
+        group.join_all();
+        EXPECT_TRUE(ran) << "over with the join";
+    });
+    EXPECT_TRUE(fiber.is_finished());
+}
+
 TEST(TaskGroup, an_exception_that_leaves_the_block_aborts_the_children_and_waits) {
     Fibers fibers;
     int ended = 0;
@@ -342,10 +357,10 @@ TEST(TaskGroup, outside_a_fiber_is_refused) { EXPECT_THROW(TaskGroup{}, UsageErr
 
 TEST(TaskGroup, destroyed_outside_a_fiber_it_leaves_the_children_to_unwind) {
     Fibers fibers;
-    std::optional<TaskGroup> group;
+    std::unique_ptr<TaskGroup> group;
     int ended = 0;
     auto fiber = fibers.run([&] {
-        group.emplace();
+        group = std::make_unique<TaskGroup>();
         group->spawn([&] {
             Ends ends{&ended};
             park();
@@ -358,6 +373,9 @@ TEST(TaskGroup, destroyed_outside_a_fiber_it_leaves_the_children_to_unwind) {
 }
 
 TEST(TaskGroup, a_child_that_swallows_its_abort_for_ever_does_not_hold_the_group) {
+#if defined(NEXUS_ASAN)
+    GTEST_SKIP() << "such a fiber is leaked, on purpose";
+#endif
     Fibers fibers;
     auto fiber = fibers.run([&] {
         TaskGroup group;

@@ -93,12 +93,9 @@ public:
     }
     /// The waiter gives up; false. True when it was served, or told the end, before that.
     [[nodiscard]] bool withdraw(SendWaiter& waiter) noexcept {
-        {
-            std::lock_guard lock(mutex_);
-            if (!waiter.linked()) return true;
-            remove(waiter);
-        }
-        serve(); // the room may have been meant for this one (H-23)
+        std::lock_guard lock(mutex_);
+        if (!waiter.linked()) return true;
+        remove(waiter); // it held no room: who makes room hands it over in the same step (H-23)
         return false;
     }
     /// The waiter's own look: true when its wait is over.

@@ -4,6 +4,7 @@
 // a fiber that ignores its stop fails before it links anything, and what can be had at once costs no node.
 #pragma once
 
+#include "nexus/base/error.hpp"
 #include "nexus/exec/wait.hpp"
 
 namespace nexus::detail {
@@ -17,6 +18,10 @@ struct LocalWaiter {
     Executor& executor;
     Task& task;
 };
+
+/// The errors of channels, out of the way of what is hot.
+[[nodiscard, gnu::cold]] Error channel_error(errc code, const char* operation) noexcept;
+[[nodiscard, gnu::cold]] Error channel_error(WaitEnd end, const char* operation) noexcept;
 
 /// The entry of a wait that returns no Result: throws the reason to stop; false when it has to return at once because
 /// the fiber unwinds.
