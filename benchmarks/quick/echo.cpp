@@ -25,7 +25,7 @@ constexpr std::size_t message_bytes = 64;
 void pin(int cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(cpu % static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)), &set);
+    CPU_SET(static_cast<std::size_t>(cpu % static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN))), &set);
     ::sched_setaffinity(0, sizeof set, &set);
 }
 

@@ -108,6 +108,8 @@ Result<Stack*> StackPool::acquire_slow(std::uint32_t size_class) {
     Class& cls = classes_[size_class];
     Stack* stack = cls.fresh.back();
     cls.fresh.pop_back();
+    // The address may have belonged to an earlier pool whose fibers left their poison there.
+    detail::unpoison_stack(stack->limit, stack->top);
     install_guard(*stack);
     ++in_use_;
     return stack;

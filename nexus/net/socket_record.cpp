@@ -111,15 +111,6 @@ Result<std::size_t> SocketRecord::peek(std::span<std::byte> buffer) {
                    [&](int fd) -> Result<std::size_t> { return os::receive(fd, buffer, MSG_PEEK); });
 }
 
-Result<void> SocketRecord::wait_readable() {
-    return attempt(Direction::in, "readable", [&](int fd) -> Result<void> {
-        std::byte probe{};
-        const auto seen = os::receive(fd, {&probe, 1}, MSG_PEEK);
-        if (!seen && would_block(seen.error())) return seen.error();
-        return {}; // an error is something to read, too
-    });
-}
-
 Result<std::size_t> SocketRecord::try_read(std::span<std::byte> buffer) {
     if (!open()) return Error(errc::closed, "read");
     if (buffer.empty()) return std::size_t{0};
@@ -138,13 +129,6 @@ Result<std::size_t> SocketRecord::try_peek(std::span<std::byte> buffer) {
     auto seen = os::receive(fd_.get(), buffer, MSG_PEEK);
     if (!seen && would_block(seen.error())) source_.clear_ready(Direction::in);
     return seen;
-}
-
-bool SocketRecord::is_readable() {
-    if (open() && !source_.ready(Direction::in)) return false;
-    std::byte probe{};
-    const auto seen = try_peek({&probe, 1});
-    return seen || !would_block(seen.error());
 }
 
 // --- writing ---
@@ -203,10 +187,6 @@ Result<void> SocketRecord::write_all_vectored(std::span<const std::span<const st
     }
 }
 
-Result<void> SocketRecord::wait_writable() {
-    return attempt(Direction::out, "writable", [](int) -> Result<void> { return {}; });
-}
-
 Result<std::size_t> SocketRecord::try_write(std::span<const std::byte> buffer) {
     if (!open()) return Error(errc::closed, "write");
     if (buffer.empty()) return std::size_t{0};
@@ -217,6 +197,15 @@ Result<std::size_t> SocketRecord::try_write(std::span<const std::byte> buffer) {
         source_.clear_ready(Direction::out);
     }
     return taken;
+}
+
+// --- both ---
+
+Result<void> SocketRecord::wait_ready(Direction direction, const char* operation) {
+    return attempt(direction, operation, [&](int) -> Result<void> {
+        if (source_.probe(direction)) return {};
+        return Error::from_errno(EAGAIN, operation);
+    });
 }
 
 Result<void> SocketRecord::shutdown(Direction direction) {

@@ -43,7 +43,7 @@ public:
     /// Like read(), but the bytes stay and are read again.
     [[nodiscard]] Result<std::size_t> peek(std::span<std::byte> buffer) { return self_record("peek").peek(buffer); }
     /// Suspends until try_read() has something to report: bytes, the end, or an error (unlike H-19 it looks).
-    [[nodiscard]] Result<void> readable() { return self_record("readable").wait_readable(); }
+    [[nodiscard]] Result<void> readable() { return self_record("readable").wait_ready(Direction::in, "readable"); }
 
     /// Does not suspend, also outside fibers: what read() would return, or std::errc::resource_unavailable_try_again
     /// when that would suspend.
@@ -55,7 +55,7 @@ public:
         return self_record("try_peek").try_peek(buffer);
     }
     /// Does not suspend: whether try_read() has something to report, as far as the loop has heard.
-    [[nodiscard]] bool is_readable() { return self_record("is_readable").is_readable(); }
+    [[nodiscard]] bool is_readable() { return self_record("is_readable").is_ready(Direction::in); }
 
     /// Does not suspend. What is buffered can still be read, then comes the end; what arrives later is discarded.
     /// A fiber that waits to read gets the end. That the connection is gone already is no error.
@@ -96,14 +96,17 @@ public:
     [[nodiscard]] Result<void> write_all_vectored(ConstBuffers buffers, std::size_t* transferred = nullptr) {
         return self_record("write_all_vectored").write_all_vectored(buffers, transferred);
     }
-    /// Suspends until a write is worth trying. try_write() may still find that there is no room, and then this waits.
-    [[nodiscard]] Result<void> writable() { return self_record("writable").wait_writable(); }
+    /// Suspends until try_write() has something to report: room for some bytes, or an error. The kernel says so when a
+    /// good part of its buffer is free, not for the first byte of it.
+    [[nodiscard]] Result<void> writable() { return self_record("writable").wait_ready(Direction::out, "writable"); }
 
     /// Does not suspend, also outside fibers: what write() would return, or
     /// std::errc::resource_unavailable_try_again when that would suspend.
     [[nodiscard]] Result<std::size_t> try_write(std::span<const std::byte> buffer) {
         return self_record("try_write").try_write(buffer);
     }
+    /// Does not suspend: whether try_write() has something to report, as far as the loop has heard.
+    [[nodiscard]] bool is_writable() { return self_record("is_writable").is_ready(Direction::out); }
 
     /// Does not suspend. The peer reads the end of the stream after what was written. That the connection is gone
     /// already is no error.

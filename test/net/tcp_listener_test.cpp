@@ -70,6 +70,20 @@ TEST(TcpListener, try_accept_does_not_wait) {
     });
 }
 
+TEST(TcpListener, its_source_tells_select_the_truth) {
+    in_runtime([] {
+        TcpListener listener = listen_on_loopback();
+        EXPECT_FALSE(listener.io_source().probe(Direction::in));
+        EXPECT_EQ(timeout(milliseconds(1), [&] { return listener.io_source().wait(Direction::in, "select"); }).error(),
+                  errc::timed_out);
+        TcpStream client = TcpStream::connect(listener.local_address().value()).value();
+        ASSERT_TRUE(listener.io_source().wait(Direction::in, "select"));
+        EXPECT_TRUE(listener.io_source().probe(Direction::in));
+        EXPECT_TRUE(listener.try_accept());
+        EXPECT_FALSE(listener.io_source().probe(Direction::in));
+    });
+}
+
 TEST(TcpListener, connections_that_broke_before_are_passed_over) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();

@@ -347,12 +347,18 @@ TEST(TcpStream, a_writer_without_room_goes_on_when_the_peer_reads) {
     });
 }
 
-TEST(TcpStream, H19_writable_waits_after_a_try_that_found_no_room) {
+TEST(TcpStream, H19_writable_waits_until_there_is_room) {
     in_runtime([] {
         Connected ends = connect_pair();
+        EXPECT_TRUE(ends.client.is_writable());
         (void)fill(ends.client);
+        EXPECT_FALSE(ends.client.is_writable());
         bool writable = false;
-        auto waiter = spawn([&] { writable = ends.client.writable().has_value(); });
+        auto waiter = spawn([&] {
+            ASSERT_TRUE(ends.client.writable());
+            EXPECT_TRUE(ends.client.try_write(bytes_of("x"))) << "writable() promises that trying succeeds";
+            writable = true;
+        });
         settle();
         EXPECT_FALSE(writable);
         std::vector<std::byte> sink(1024 * 1024);
@@ -361,6 +367,19 @@ TEST(TcpStream, H19_writable_waits_after_a_try_that_found_no_room) {
             settle();
         }
         waiter.join();
+    });
+}
+
+TEST(TcpStream, H19_a_flag_that_was_left_set_is_no_readiness) {
+    in_runtime([] {
+        Connected ends = connect_pair();
+        ASSERT_TRUE(ends.client.write_all("abc"));
+        std::array<std::byte, 3> exactly{};
+        EXPECT_EQ(ends.server.read(exactly).value(), 3U);
+        EXPECT_TRUE(ends.server.io_source().ready(Direction::in)) << "a full buffer says nothing";
+        EXPECT_FALSE(ends.server.is_readable());
+        const auto nothing = timeout(std::chrono::milliseconds(1), [&] { return ends.server.readable(); });
+        EXPECT_EQ(nothing.error(), errc::timed_out);
     });
 }
 
@@ -488,6 +507,7 @@ TEST(TcpStream, a_closed_stream_fails_everything) {
         EXPECT_EQ(stream.write_all_vectored(parts).error(), errc::closed);
         EXPECT_EQ(stream.try_write(buffer).error(), errc::closed);
         EXPECT_EQ(stream.writable().error(), errc::closed);
+        EXPECT_TRUE(stream.is_writable());
         EXPECT_EQ(stream.shutdown_read().error(), errc::closed);
         EXPECT_EQ(stream.nodelay().error(), std::errc::bad_file_descriptor);
         EXPECT_EQ(stream.peer_address().error(), std::errc::bad_file_descriptor);

@@ -612,6 +612,72 @@ TEST(Reactor, a_select_enlists_and_takes_its_place_back) {
     go_on = false;
 }
 
+TEST(Reactor, probe_corrects_an_optimistic_flag) {
+    Loop loop;
+    SocketPair pair;
+    ASSERT_GT(pair.fill(), 0U);
+    IoSource source(pair.near.get());
+    for (const Direction direction : {Direction::in, Direction::out}) {
+        EXPECT_TRUE(source.ready(direction));
+        EXPECT_FALSE(source.probe(direction));
+        EXPECT_FALSE(source.ready(direction));
+    }
+    {
+        const os::Fault<&os::Calls::poll> counted(0, 0);
+        EXPECT_FALSE(source.probe(Direction::in)) << "a flag that is cleared is right";
+        EXPECT_EQ(counted.calls_seen(), 0);
+    }
+    Outcome in;
+    Outcome out;
+    spawn_wait(loop, source, Direction::in, in).detach();
+    spawn_wait(loop, source, Direction::out, out).detach();
+    loop.turn();
+    pair.send_from_far();
+    pair.drain_far();
+    loop.turn();
+    EXPECT_TRUE(in);
+    EXPECT_TRUE(out);
+    EXPECT_TRUE(source.probe(Direction::in));
+    EXPECT_TRUE(source.probe(Direction::out));
+    const os::Fault<&os::Calls::poll> fault(ENOMEM, 1);
+    EXPECT_TRUE(source.probe(Direction::in)) << "a failing poll leaves it to the call that follows";
+}
+
+TEST(Reactor, a_wait_whose_reactor_ends_fails_with_stopped) {
+    Executor executor;
+    auto reactor = std::make_unique<Reactor>(executor, 8);
+    executor.set_reactor(reactor.get());
+    SocketPair pair;
+    IoSource source(pair.near.get());
+    Outcome outcome;
+    executor
+        .spawn_boxed([&] {
+            source.clear_ready(Direction::in);
+            outcome = source.wait(Direction::in, "test");
+        })
+        .detach();
+    executor.poll();
+    executor.set_reactor(nullptr);
+    reactor.reset();
+    executor.poll();
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->error(), errc::stopped);
+}
+
+TEST(Reactor, urgent_data_is_remembered) {
+    Loop loop;
+    SocketPair pair;
+    IoSource source(pair.near.get());
+    Outcome outcome;
+    spawn_wait(loop, source, Direction::in, outcome).detach();
+    loop.turn();
+    EXPECT_FALSE(source.urgent());
+    if (::send(pair.far.get(), "!", 1, MSG_OOB) != 1) GTEST_SKIP() << "this kernel has no urgent data on such sockets";
+    loop.turn();
+    EXPECT_TRUE(outcome);
+    EXPECT_TRUE(source.urgent());
+}
+
 TEST(Reactor, fibers_parked_on_sources_are_unwound_by_teardown) {
     SocketPair pair;
     IoSource source(pair.near.get());

@@ -64,14 +64,13 @@ public:
     [[nodiscard]] Result<void> write_all(std::span<const std::byte> buffer, std::size_t* transferred);
     [[nodiscard]] Result<void> write_all_vectored(std::span<const std::span<const std::byte>> buffers,
                                                   std::size_t* transferred);
-    [[nodiscard]] Result<void> wait_readable();
-    [[nodiscard]] Result<void> wait_writable();
+    [[nodiscard]] Result<void> wait_ready(Direction direction, const char* operation);
 
     // Not suspending.
     [[nodiscard]] Result<std::size_t> try_read(std::span<std::byte> buffer);
     [[nodiscard]] Result<std::size_t> try_peek(std::span<std::byte> buffer);
     [[nodiscard]] Result<std::size_t> try_write(std::span<const std::byte> buffer);
-    [[nodiscard]] bool is_readable();
+    [[nodiscard]] bool is_ready(Direction direction) noexcept { return !open() || source_.probe(direction); }
     [[nodiscard]] Result<void> shutdown(Direction direction);
 
     /// Makes `call(fd)` until it says something else than EAGAIN, waiting for `direction` in between. `call` returns
