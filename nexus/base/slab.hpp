@@ -16,14 +16,15 @@ public:
     Slab(const Slab&) = delete;
     Slab& operator=(const Slab&) = delete;
     ~Slab() {
-        for (void* chunk : chunks_) ::operator delete(chunk, std::align_val_t{alignment_});
+        for (void* chunk : chunks_) ::operator delete (chunk, std::align_val_t{alignment_});
     }
 
     [[nodiscard]] std::size_t slot_bytes() const noexcept { return slot_bytes_; }
 
     /// An uninitialised slot. Throws std::bad_alloc when a chunk cannot be had; nothing changes then.
     [[nodiscard]] void* allocate() {
-        if (free_ == nullptr) [[unlikely]] grow();
+        if (free_ == nullptr) [[unlikely]]
+            grow();
         FreeSlot* slot = free_;
         free_ = slot->next;
         return slot;
@@ -38,7 +39,7 @@ private:
     void grow() {
         chunks_.reserve(chunks_.size() + 1);
         auto* chunk = static_cast<std::byte*>(
-            ::operator new(slot_bytes_ * slots_per_chunk_, std::align_val_t{alignment_}));
+            ::operator new (slot_bytes_* slots_per_chunk_, std::align_val_t{alignment_}));
         chunks_.push_back(chunk);
         for (std::size_t i = slots_per_chunk_; i-- > 0;) deallocate(chunk + i * slot_bytes_);
     }

@@ -36,8 +36,8 @@ struct Context {
     [[no_unique_address]] SanitizerState sanitizer;
 };
 
-/// What every fiber runs first, on its own stack; must not return. Finds out by itself which fiber it is. Defined by the
-/// executor module: a link-time constant, so that no thread ever writes it while another starts a fiber.
+/// What every fiber runs first, on its own stack; must not return. Finds out by itself which fiber it is. Defined by
+/// the executor module: a link-time constant, so that no thread ever writes it while another starts a fiber.
 void enter_fiber() noexcept;
 
 /// Makes `context` start `nexus_fiber_main` on the stack [limit, top) at its next resumption.
