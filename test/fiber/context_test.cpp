@@ -56,6 +56,9 @@ void expect_ends_at_entry(std::vector<void*> frames) {
     while (!frames.empty() && frames.back() == nullptr) frames.pop_back(); // how the unwinder says "no caller"
     ASSERT_GE(frames.size(), 3U);
     EXPECT_LT(frames.size(), 40U) << "it does not run wild";
+#if defined(NEXUS_TSAN)
+    return; // its runtime adds frames and hides names; that the walk ends is what counts there
+#endif
     // The outermost frame is nexus_fiber_start, which is no dynamic symbol; two or three lead from there to fiber_main,
     // less those that are tail calls.
     std::size_t entry = 0;
