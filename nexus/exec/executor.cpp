@@ -21,16 +21,22 @@ constexpr std::size_t tsan_fiber_cap = 4000;
 /// Room that the first frames of a fiber need beside its closure.
 constexpr std::size_t minimum_frame_bytes = 4096;
 
+/// Before anything is made that a constructor which throws would leave behind.
+std::size_t at_least_one(std::size_t tasks_per_cycle) {
+    if (tasks_per_cycle == 0) throw UsageError("Executor: tasks_per_cycle must be at least 1");
+    return tasks_per_cycle;
+}
+
 std::int64_t read_monotonic(void* /*context*/) noexcept { return os::monotonic_ns(); }
 
 } // namespace
 
 Executor::Executor(ExecutorOptions options)
-    : exceptions_(detail::exception_state()), ledger_slot_(ledger_slot()), tasks_per_cycle_(options.tasks_per_cycle),
-      cross_(new CrossWake(*this)), stacks_(options.stacks), default_stack_bytes_(options.stack_size),
+    : exceptions_(detail::exception_state()), ledger_slot_(ledger_slot()),
+      tasks_per_cycle_(at_least_one(options.tasks_per_cycle)), cross_(new CrossWake(*this)), stacks_(options.stacks),
+      default_stack_bytes_(options.stack_size),
       strict_borrows_(options.strict_borrows), clock_{&read_monotonic, nullptr}, timers_(os::monotonic_ns()),
       stats_(std::make_shared<ShutdownStatsAtomics>()) {
-    if (options.tasks_per_cycle == 0) throw UsageError("Executor: tasks_per_cycle must be at least 1");
     default_stack_class_ = stacks_.size_class(default_stack_bytes_);
     detail::adopted(loop_context_.sanitizer);
     event_time_ns_ = now_ns();

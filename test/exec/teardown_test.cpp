@@ -302,6 +302,9 @@ TEST(Teardown, shielded_destructors_take_the_turns_they_need) {
 }
 
 TEST(Teardown, a_fiber_that_waits_for_what_never_comes_is_left_where_it_is) {
+#if defined(NEXUS_ASAN)
+    GTEST_SKIP() << "leaves an exception in flight behind, on purpose";
+#endif
     // Shielded, and nobody wakes it: teardown must come to an end, and what the fiber may still use stays.
     JoinHandle<void> handle;
     {
