@@ -34,6 +34,14 @@ std::size_t round_up(std::size_t value, std::size_t multiple) noexcept {
     return (value + multiple - 1) / multiple * multiple;
 }
 
+/// The bytes may lie in frames of a suspended fiber, whose red zones AddressSanitizer would report.
+__attribute__((no_sanitize("address"))) bool holds_data(const std::byte* from, const std::byte* end) noexcept {
+    for (; from < end; ++from) {
+        if (*from != std::byte{0}) return true;
+    }
+    return false;
+}
+
 /// Half of vm.max_map_count, and a protected guard makes two mappings of one: the other half is the host's.
 std::size_t read_mprotect_budget() {
     std::size_t max_map_count = 65530;
@@ -49,7 +57,12 @@ std::size_t Stack::high_water_bytes() const noexcept {
     // SAFETY: addresses only, for rounding to pages; nothing is read through them.
     auto low = reinterpret_cast<std::uintptr_t>(limit);
     auto high = reinterpret_cast<std::uintptr_t>(top);
-    if (guard == GuardKind::red_zone) low += page; // the pattern itself keeps the lowest page
+    if (guard == GuardKind::red_zone) {
+        // The pattern itself keeps the lowest page resident: what the page holds above it tells whether a fiber came
+        // there.
+        if (holds_data(limit + red_zone_bytes, std::min(limit + page, top))) return high - low;
+        low += page;
+    }
     for (std::uintptr_t at = low / page * page; at < high; at += resident.size() * page) {
         const std::size_t pages = std::min<std::size_t>(resident.size(), (high - at + page - 1) / page);
         // SAFETY: a page-aligned address inside the mapping of this stack.
@@ -208,9 +221,14 @@ std::size_t StackPool::trim(std::size_t limit) noexcept {
         const std::size_t goal = cls.free.size() - options_.max_idle_stacks;
         for (; cls.trimmed_below < goal && done < limit; ++cls.trimmed_below, ++done) {
             Stack& stack = *cls.free[cls.trimmed_below];
-            if (stack.guard == GuardKind::red_zone) continue; // trimming would wipe the pattern
-            const std::size_t bytes = cls.usable_bytes;
-            os::calls().madvise(stack.limit, bytes, MADV_DONTNEED);
+            const std::size_t kept = stack.guard == GuardKind::red_zone ? page_size() : 0; // the pattern stays
+            if (cls.usable_bytes > kept)
+                os::calls().madvise(stack.limit + kept, cls.usable_bytes - kept, MADV_DONTNEED);
+            if (kept != 0) {
+                // The page that stays reads like one that was never used.
+                detail::unpoison_stack(stack.limit, stack.top);
+                std::memset(stack.limit + red_zone_bytes, 0, kept - red_zone_bytes);
+            }
             stack.trimmed = true;
         }
     }

@@ -41,7 +41,8 @@ struct Stack {
     bool trimmed = false;
 
     [[nodiscard]] std::size_t usable_bytes() const noexcept { return static_cast<std::size_t>(top - limit); }
-    /// Bytes of the stack that have ever been touched, to the page; a system call (mincore). 0 after a trim.
+    /// Bytes of the stack that have been touched, to the page, since it was mapped or trimmed; a system call (mincore).
+    /// Above a red zone the lowest page counts as touched when it holds anything but zeros.
     [[nodiscard]] std::size_t high_water_bytes() const noexcept;
 };
 
@@ -89,7 +90,7 @@ public:
     /// The kind that the next stack gets. Settled by the first stack; falls to red_zone when mprotect's budget is used.
     [[nodiscard]] GuardKind guard_kind() const noexcept { return guard_kind_; }
     [[nodiscard]] std::size_t guard_bytes() const noexcept { return guard_bytes_; }
-    /// The stack whose guard (or red zone) holds `address`, or null. Async-signal-safe; O(slabs).
+    /// The stack whose guard holds `address`, or null; a red zone is no guard. Async-signal-safe; O(slabs).
     [[nodiscard]] const Stack* find_by_guard(const void* address) const noexcept;
 
 private:

@@ -93,9 +93,7 @@ TEST(StackPool, reserve_maps_and_prefaults) {
     EXPECT_EQ(pool.stats().mapped, mapped);
 }
 
-TEST(StackPool, high_water_is_what_was_touched) {
-    if (NEXUS_GUARDS == 0) GTEST_SKIP() << "the library was built without guard pages";
-    StackPool pool;
+void high_water_is_what_was_touched(StackPool& pool) {
     const Stack& stack = take(pool, 256 * kib);
     EXPECT_EQ(stack.high_water_bytes(), 0U);
     *(stack.top - 1) = std::byte{1};
@@ -104,13 +102,11 @@ TEST(StackPool, high_water_is_what_was_touched) {
     *(stack.top - 100 * kib) = std::byte{1};
     EXPECT_GE(stack.high_water_bytes(), 100 * kib);
     EXPECT_LE(stack.high_water_bytes(), 104 * kib);
-    *stack.limit = std::byte{1};
+    *(stack.limit + 100) = std::byte{1};
     EXPECT_GE(stack.high_water_bytes() + 8 * kib, stack.usable_bytes());
 }
 
-TEST(StackPool, trim_gives_the_coldest_back_and_keeps_the_warm_ones) {
-    if (NEXUS_GUARDS == 0) GTEST_SKIP() << "the library was built without guard pages";
-    StackPool pool({.max_idle_stacks = 4});
+void trim_gives_the_coldest_back(StackPool& pool) {
     std::vector<Stack*> stacks;
     for (int i = 0; i < 10; ++i) {
         stacks.push_back(&take(pool));
@@ -129,9 +125,24 @@ TEST(StackPool, trim_gives_the_coldest_back_and_keeps_the_warm_ones) {
     EXPECT_FALSE(stacks[0]->trimmed);
 }
 
+TEST(StackPool, high_water_is_what_was_touched) {
+    for (const GuardKind kind : {GuardKind::lightweight, GuardKind::protected_, GuardKind::red_zone}) {
+        SCOPED_TRACE(static_cast<int>(kind));
+        StackPool pool({.guard_bytes = 16 * kib, .best_guard = kind});
+        high_water_is_what_was_touched(pool);
+    }
+}
+
+TEST(StackPool, trim_gives_the_coldest_back_and_keeps_the_warm_ones) {
+    for (const GuardKind kind : {GuardKind::lightweight, GuardKind::red_zone}) {
+        SCOPED_TRACE(static_cast<int>(kind));
+        StackPool pool({.guard_bytes = 16 * kib, .max_idle_stacks = 4, .best_guard = kind});
+        trim_gives_the_coldest_back(pool);
+    }
+}
+
 TEST(StackPool, find_by_guard_knows_guards_and_nothing_else) {
-    if (NEXUS_GUARDS == 0) GTEST_SKIP() << "the library was built without guard pages";
-    StackPool pool;
+    StackPool pool({.guard_bytes = 16 * kib});
     Stack& stack = take(pool);
     EXPECT_EQ(pool.find_by_guard(stack.limit - 1), &stack);
     EXPECT_EQ(pool.find_by_guard(stack.limit - pool.guard_bytes()), &stack);
