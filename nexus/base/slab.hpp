@@ -29,6 +29,8 @@ public:
         free_ = slot->next;
         return slot;
     }
+    /// One chunk more, now. Throws std::bad_alloc; nothing changes then.
+    void reserve_chunk() { grow(); }
     void deallocate(void* slot) noexcept { free_ = ::new (slot) FreeSlot{free_}; }
 
 private:

@@ -66,14 +66,26 @@ void* CrossWake::allocate(std::size_t bytes, std::size_t alignment) {
 
 void CrossWake::free_memory(Task& task) noexcept {
     const bool from_slab = (task.state.load() & StateWord::slab_bit) != 0;
-    const std::size_t alignment = std::size_t{1} << task.alignment_shift;
+    const std::uint8_t shift = task.alignment_shift;
     detail::destroyed(task.context.sanitizer);
     task.~Task();
-    if (from_slab) {
+    if (shift == Task::in_byte_slab) {
+        byte_slab_->give_back(&task);
+    } else if (from_slab) {
         slab_.deallocate(&task);
     } else {
-        ::operator delete (&task, std::align_val_t{alignment});
+        ::operator delete (&task, std::align_val_t{std::size_t{1} << shift});
     }
+}
+
+void CrossWake::give_back(void* slot, Stack* stack) noexcept {
+    if (on_owner_thread() && executor_ != nullptr) {
+        executor_->stacks().release(stack);
+        byte_slab_->give_back(slot);
+        return;
+    }
+    std::lock_guard lock(mutex_);
+    byte_slab_->give_back(slot);
 }
 
 void CrossWake::free_task(Task& task) noexcept {

@@ -9,10 +9,12 @@
 #pragma once
 
 #include "nexus/base/slab.hpp"
+#include "nexus/exec/byte_slab.hpp"
 #include "nexus/exec/park_gate.hpp"
 #include "nexus/exec/task.hpp"
 #include "nexus/os/eventfd.hpp"
 
+#include <memory>
 #include <mutex>
 
 namespace nexus {
@@ -21,7 +23,7 @@ class CrossWake {
 public:
     /// Slots of this size hold tasks whose output is small; larger tasks come from the heap.
     static constexpr std::size_t slot_bytes = 256;
-    static constexpr std::size_t slot_alignment = 64;
+    static constexpr std::size_t slot_alignment = nexus::slot_alignment;
 
     explicit CrossWake(Executor& executor) noexcept;
     CrossWake(const CrossWake&) = delete;
@@ -58,6 +60,11 @@ public:
     [[nodiscard]] static constexpr bool fits_slot(std::size_t bytes, std::size_t alignment) noexcept {
         return bytes <= slot_bytes && alignment <= slot_alignment;
     }
+    /// The user's slab; null when there is none.
+    [[nodiscard]] detail::SlabStorage* byte_slab() const noexcept { return byte_slab_.get(); }
+    void adopt(std::unique_ptr<detail::SlabStorage> slab) noexcept { byte_slab_ = std::move(slab); }
+    /// A claimed slot that no task was made in. After the executor's end any thread, and `stack` is gone then.
+    void give_back(void* slot, Stack* stack) noexcept;
     /// Destroys a TERMINAL task and gives its memory back. Owner thread until close().
     void free_task(detail::Task& task) noexcept;
     /// End of the executor: `survivors` tasks are still referred to. Takes over the executor's duties.
@@ -80,6 +87,7 @@ private:
     base::Atomic<bool> has_poker_{false}; // partner: push() reads it before poker_
     std::mutex mutex_;
     base::Slab slab_{slot_bytes, slot_alignment, 64};
+    std::unique_ptr<detail::SlabStorage> byte_slab_;
 };
 
 } // namespace nexus

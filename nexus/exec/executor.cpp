@@ -93,6 +93,55 @@ Stack* Executor::take_stack(std::size_t bytes) {
     return stacks_.acquire(size_class).value();
 }
 
+void Executor::install_slab(ByteSlab slab) {
+    if (cross_->byte_slab() != nullptr) throw UsageError("install_slab(): this executor has a slab already");
+    if (slab.storage_ == nullptr) throw UsageError("install_slab(): the slab was moved from");
+    const ByteSlabOptions& options = slab.storage_->options();
+    slab_stack_class_ = stacks_.add_class(options.stack_size == 0 ? default_stack_bytes_ : options.stack_size);
+    stacks_.reserve(slab_stack_class_, options.slots, options.prefault).value();
+    cross_->adopt(std::move(slab.storage_));
+}
+
+ByteSlabStats Executor::slab_stats() const noexcept {
+    const detail::SlabStorage* slab = cross_->byte_slab();
+    return slab == nullptr ? ByteSlabStats{} : slab->stats();
+}
+
+detail::SlabSlot Executor::try_claim_slot(const char* what) {
+    detail::SlabStorage* slab = cross_->byte_slab();
+    if (slab == nullptr) {
+        throw UsageError(std::string(what) + "(): this runtime has no slab; hand one to its builder: "
+                                             "Runtime::builder(world).slab(nexus::ByteSlab::bounded({.slots = 64}))");
+    }
+    if (closing_) throw_closing();
+    if (slab->available() == 0) {
+        if (slab->bounded()) return {};
+        const ByteSlabOptions& options = slab->options();
+        stacks_.reserve(slab_stack_class_, options.slots, options.prefault).value();
+        slab->grow();
+    }
+    Stack* stack = stacks_.acquire(slab_stack_class_).value(); // there is one for each slot
+    return {*cross_, slab->take(), stack};
+}
+
+detail::SlabSlot Executor::claim_slot(const char* what) {
+    detail::SlabSlot slot = try_claim_slot(what);
+    if (!slot.valid()) {
+        throw UsageError(std::string(what) + "(): all " + std::to_string(cross_->byte_slab()->stats().slots) +
+                         " slots are in use; use try_claim_slab(), which says so without throwing, or more slots. A "
+                         "slot comes back at the end of the cycle in which the last handle of its task went");
+    }
+    return slot;
+}
+
+void Executor::check_slot_fits(std::size_t bytes, std::size_t alignment) const {
+    const std::size_t room = cross_->byte_slab()->options().slot_bytes;
+    if (bytes <= room && alignment <= slot_alignment) return;
+    throw UsageError("spawn_slab: this task takes " + std::to_string(bytes) + " bytes aligned to " +
+                     std::to_string(alignment) + " (header and output), its slot has " + std::to_string(room) +
+                     " aligned to " + std::to_string(slot_alignment) + "; raise slot_bytes, or use spawn_boxed");
+}
+
 void Executor::check_closure_fits(const Stack& stack, std::size_t closure_bytes) const {
     if (closure_bytes + minimum_frame_bytes <= stack.usable_bytes()) return;
     throw UsageError("spawn: a closure of " + std::to_string(closure_bytes) + " bytes does not fit into a stack of " +

@@ -84,6 +84,15 @@ public:
     template <class F>
     [[nodiscard]] JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> spawn_boxed(F&& body, SpawnOptions options = {});
 
+    /// Takes over a slab for spawn_slab(). Throws UsageError when there is one already, std::system_error when its
+    /// stacks cannot be mapped.
+    void install_slab(ByteSlab slab);
+    [[nodiscard]] ByteSlabStats slab_stats() const noexcept;
+    /// As spawn_boxed(), in a slot of the slab: no allocation (SL-4). Throws UsageError without a slab, when it is
+    /// full, or when the output does not fit; `body` has not been moved from then.
+    template <class F>
+    [[nodiscard]] JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> spawn_slab(F&& body, SpawnOptions options = {});
+
     /// Runs one cycle and returns how many tasks completed in it (EX-22). Must not be called from a fiber.
     std::size_t poll();
 
@@ -226,6 +235,20 @@ public:
     /// Makes a task of type T that will run `body` and queues it. The building block of every spawn.
     template <class T, class F>
     detail::TypedTask<T>& create_task(F&& body, SpawnOptions options, unsigned references, StateWord::Word flags);
+    /// A slot of the slab and a stack; invalid when a bounded slab is full. Throws UsageError, which names `what`, when
+    /// there is no slab (SL-5), std::bad_alloc and std::system_error when one that grows cannot.
+    [[nodiscard]] detail::SlabSlot try_claim_slot(const char* what);
+    /// The same; throws UsageError when it is full.
+    [[nodiscard]] detail::SlabSlot claim_slot(const char* what);
+    /// Makes the task in `slot`, which is used up. Throws UsageError when the output does not fit; `slot` and `body`
+    /// are as before then (SL-6).
+    template <class T, class F>
+    detail::TypedTask<T>& create_task_in(detail::SlabSlot& slot, F&& body, SpawnOptions options, unsigned references,
+                                         StateWord::Word flags);
+    /// create_task_in() as a spawn.
+    template <class F>
+    [[nodiscard]] JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> spawn_in(detail::SlabSlot& slot, F&& body,
+                                                                               SpawnOptions options);
 
 private:
     friend void detail::enter_fiber() noexcept;
@@ -236,6 +259,7 @@ private:
     void admit(detail::Task& task, Stack* stack, std::byte* closure, const detail::TaskOps& ops,
                SpawnOptions options) noexcept;
     void check_closure_fits(const Stack& stack, std::size_t closure_bytes) const;
+    void check_slot_fits(std::size_t bytes, std::size_t alignment) const;
     [[noreturn]] void finish_current() noexcept;
     void complete(detail::Task& task) noexcept;
     /// The next fiber to run, its QUEUED bit cleared; null when the loop has to have a look.
@@ -267,6 +291,7 @@ private:
     StackPool stacks_;
     std::size_t default_stack_bytes_;
     std::uint32_t default_stack_class_ = 0;
+    std::uint32_t slab_stack_class_ = 0; ///< of the slab's own stacks
     std::uint32_t next_id_ = 1;
     std::size_t live_count_ = 0;
     std::size_t outstanding_ = 0;

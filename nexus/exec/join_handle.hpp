@@ -133,4 +133,18 @@ JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> Executor::spawn_boxed(F&& bo
     return JoinHandle<T>(create_task<T>(std::forward<F>(body), options, 2, StateWord::has_join_bit));
 }
 
+template <class F>
+JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> Executor::spawn_in(detail::SlabSlot& slot, F&& body,
+                                                                       SpawnOptions options) {
+    using T = std::invoke_result_t<std::decay_t<F>&&>;
+    return JoinHandle<T>(create_task_in<T>(slot, std::forward<F>(body), options, 2, StateWord::has_join_bit));
+}
+
+template <class F>
+JoinHandle<std::invoke_result_t<std::decay_t<F>&&>> Executor::spawn_slab(F&& body, SpawnOptions options) {
+    if (options.site == nullptr) options.site = __builtin_return_address(0);
+    detail::SlabSlot slot = claim_slot("spawn_slab");
+    return spawn_in(slot, std::forward<F>(body), options);
+}
+
 } // namespace nexus

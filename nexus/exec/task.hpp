@@ -90,7 +90,8 @@ struct Task : CrossNode, base::ListNode {
     std::uint8_t no_suspend = 0;  ///< open regions in which suspending is a mistake
     Outcome outcome = Outcome::pending;
     Sharing sharing = Sharing::owner_only;
-    std::uint8_t alignment_shift = 0; ///< the header's memory is aligned to 2 to this power, unless it is a slab slot
+    std::uint8_t alignment_shift = 0; ///< the header's memory is aligned to 2 to this power; or in_byte_slab
+    static constexpr std::uint8_t in_byte_slab = 0xFF; ///< the header lies in a slot of the user's ByteSlab
 
     [[nodiscard]] const char* name() const noexcept { return borrows.fiber_name; }
 };

@@ -93,9 +93,18 @@ StackPool::~StackPool() {
 std::uint32_t StackPool::size_class(std::size_t bytes) {
     const std::size_t usable = round_up(std::max(bytes, page_size()), page_size());
     for (std::size_t i = 0; i < classes_.size(); ++i) {
-        if (classes_[i].usable_bytes == usable) return static_cast<std::uint32_t>(i);
+        if (classes_[i].usable_bytes == usable && !classes_[i].reserved) return static_cast<std::uint32_t>(i);
     }
-    classes_.push_back({.usable_bytes = usable, .total = 0, .trimmed_below = 0, .free = {}, .fresh = {}});
+    const std::uint32_t added = add_class(usable);
+    classes_[added].reserved = false;
+    return added;
+}
+
+std::uint32_t StackPool::add_class(std::size_t bytes) {
+    Class cls;
+    cls.usable_bytes = round_up(std::max(bytes, page_size()), page_size());
+    cls.reserved = true;
+    classes_.push_back(std::move(cls));
     return static_cast<std::uint32_t>(classes_.size() - 1);
 }
 
@@ -200,6 +209,10 @@ void StackPool::leak(Stack* stack) noexcept {
 Result<void> StackPool::reserve(std::uint32_t size_class, std::size_t count, bool prefault) {
     std::vector<Stack*> taken;
     taken.reserve(count);
+    const Class& cls = classes_[size_class];
+    if (const std::size_t there = cls.free.size() + cls.fresh.size(); there < count) {
+        if (auto mapped = map_slab(size_class, count - there); !mapped) return mapped.error();
+    }
     Result<void> outcome{};
     while (taken.size() < count) {
         Result<Stack*> stack = acquire(size_class);
@@ -217,7 +230,7 @@ Result<void> StackPool::reserve(std::uint32_t size_class, std::size_t count, boo
 std::size_t StackPool::trim(std::size_t limit) noexcept {
     std::size_t done = 0;
     for (Class& cls : classes_) {
-        if (cls.free.size() <= options_.max_idle_stacks) continue;
+        if (cls.reserved || cls.free.size() <= options_.max_idle_stacks) continue;
         const std::size_t goal = cls.free.size() - options_.max_idle_stacks;
         for (; cls.trimmed_below < goal && done < limit; ++cls.trimmed_below, ++done) {
             Stack& stack = *cls.free[cls.trimmed_below];

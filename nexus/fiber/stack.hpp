@@ -62,6 +62,8 @@ public:
 
     /// The size class for stacks with at least `bytes` usable bytes (rounded up to pages). Classes are few: O(n).
     [[nodiscard]] std::uint32_t size_class(std::size_t bytes);
+    /// A class that size_class() never returns, so that its stacks are the caller's alone; trim() leaves them alone.
+    [[nodiscard]] std::uint32_t add_class(std::size_t bytes);
 
     /// A stack of the class. Maps a slab when none is free. Errors: ENOMEM, its text names what to raise.
     [[nodiscard]] Result<Stack*> acquire(std::uint32_t size_class) {
@@ -80,7 +82,7 @@ public:
     /// Never gives the stack back: something still lives on it. Its slab stays mapped for ever.
     void leak(Stack* stack) noexcept;
 
-    /// Maps `count` stacks of the class; with `prefault` touches the top page of each.
+    /// Makes `count` stacks of the class free, with their guards; with `prefault` touches the top page of each.
     [[nodiscard]] Result<void> reserve(std::uint32_t size_class, std::size_t count, bool prefault);
     /// Gives the memory of the coldest free stacks beyond `max_idle_stacks` back to the kernel, at most `limit` of
     /// them. Called when the loop is idle; returns how many were trimmed.
@@ -104,6 +106,7 @@ private:
     };
     struct Class {
         std::size_t usable_bytes = 0;
+        bool reserved = false; ///< made by add_class()
         std::size_t total = 0;
         std::size_t trimmed_below = 0; ///< free[0, trimmed_below) are trimmed already
         std::vector<Stack*> free;      ///< back = warmest

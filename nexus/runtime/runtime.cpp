@@ -70,7 +70,7 @@ private:
     std::optional<Executor::Enter> enter_;
 };
 
-Runtime::Runtime(World& world, RuntimeOptions options)
+Runtime::Runtime(World& world, RuntimeOptions options, std::optional<ByteSlab> slab)
     : world_(world), options_(checked(options)), executor_(executor_options(options_)),
       reactor_(executor_, options_.event_capacity), timer_fd_(os::TimerFd::create().value()),
       identity_(std::make_shared<detail::RuntimeIdentity>(detail::RuntimeIdentity{this, &executor_, ShutdownHandle()})),
@@ -84,6 +84,7 @@ Runtime::Runtime(World& world, RuntimeOptions options)
         stacks.reserve(stacks.size_class(options_.stack_size), options_.preallocated_stacks, options_.prefault_stacks)
             .value();
     }
+    if (slab.has_value()) executor_.install_slab(std::move(*slab));
     if (options_.signal_handlers) install_signal_handlers();
     if (options_.overflow_report) {
         overflow_report_.emplace(

@@ -26,7 +26,9 @@
 
 namespace nexus {
 
+class RuntimeBuilder;
 class RuntimeHandle;
+class SlabClaim;
 
 /// Why run_for() or run_once() came back.
 enum class RunStatus : std::uint8_t {
@@ -47,7 +49,9 @@ class Runtime {
 public:
     /// Throws UsageError when this thread has a runtime, or for options out of range; std::system_error when the kernel
     /// refuses epoll, timerfd or eventfd.
-    explicit Runtime(World& world, RuntimeOptions options = {});
+    explicit Runtime(World& world, RuntimeOptions options = {}, std::optional<ByteSlab> slab = std::nullopt);
+    /// The same, option by option; nexus/runtime/builder.hpp.
+    [[nodiscard]] static RuntimeBuilder builder(World& world);
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
     /// Unwinds every fiber that is alive, then lets go of everything (EX-70 to EX-72).
@@ -73,6 +77,17 @@ public:
     auto spawn(F&& body, Args&&... args);
     template <class F, class... Args>
     auto spawn(SpawnOptions options, F&& body, Args&&... args);
+
+    /// Spawns into the slab (SL-4); nexus/runtime/slab.hpp.
+    template <class F, class... Args>
+        requires(!std::is_same_v<std::decay_t<F>, SpawnOptions>)
+    auto spawn_slab(F&& body, Args&&... args);
+    template <class F, class... Args>
+    auto spawn_slab(SpawnOptions options, F&& body, Args&&... args);
+    /// Reserves a slot of the slab (SL-5): claim_slab() throws UsageError when a bounded one is full.
+    [[nodiscard]] SlabClaim claim_slab();
+    [[nodiscard]] std::optional<SlabClaim> try_claim_slab();
+    [[nodiscard]] ByteSlabStats slab_stats() const noexcept { return executor_.slab_stats(); }
 
     /// Resolves a handler once, to be called often from fibers of this runtime; unlike world().resolve() it also
     /// injects EventTime, ShutdownSignal and WorldCtx.
@@ -123,6 +138,7 @@ public:
 
 private:
     friend class WorldCtx;
+    friend class SlabClaim;
     struct Until {
         const detail::Task* root = nullptr; ///< finished when this has completed
         std::int64_t deadline_ns = 0;       ///< without a root: when the budget is spent
@@ -132,6 +148,8 @@ private:
 
     template <class Bound>
     auto start_root(Bound&& bound);
+    template <class F, class... Args>
+    auto spawn_in(detail::SlabSlot& slot, SpawnOptions options, F&& body, Args&&... args);
     void check_can_run(const char* what) const;
     /// Runs the loop until the root has ended, however.
     void run_root(detail::JoinHandleBase& root);

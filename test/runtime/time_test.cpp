@@ -3,10 +3,12 @@
 
 #include "nexus/base/usage_error.hpp"
 #include "nexus/runtime/runtime.hpp"
+#include "nexus/runtime/timer_handle.hpp"
 #include "nexus/testing/gtest.hpp"
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -395,6 +397,44 @@ NEXUS_TEST(After, sleeps_first_TM30)
     const auto start = nexus::now();
     EXPECT_EQ(nexus::after_delay(2ms, [] { return nexus::now(); }) - start, 2ms);
     EXPECT_EQ(nexus::after(start + 5ms, [] { return nexus::now(); }) - start, 5ms);
+}
+
+// proves: TM-10
+NEXUS_TEST(TimerHandle, does_what_the_free_functions_do)
+{
+    const nexus::TimerHandle timer = nexus::TimerHandle::current();
+    const nexus::TimerHandle copy = timer;
+    const auto start = timer.now();
+    timer.sleep(3ms);
+    copy.sleep_until(start + 5ms);
+    EXPECT_EQ(timer.now() - start, 5ms);
+    EXPECT_EQ(timer.event_time(), nexus::event_time());
+    EXPECT_EQ(timer.timeout(1ms, [] { nexus::sleep(1h); }).error(), errc::timed_out);
+    EXPECT_EQ(timer.timeout_at(start, [] { return 1; }).error(), errc::timed_out);
+    timer.interval(2ms).tick();
+    timer.interval_at(start + 9ms, 1ms).tick();
+    EXPECT_EQ(timer.now() - start, 9ms);
+    nexus::spawn(
+        [](nexus::TimerHandle injected, nexus::TimePoint since) {
+            injected.sleep(1ms);
+            EXPECT_EQ(injected.now() - since, 10ms);
+        },
+        start)
+        .join();
+}
+
+// proves: H-20
+TEST(TimerHandle, H20_outlives_its_runtime) {
+    nexus::World world = nexus::WorldBuilder{}.build();
+    std::optional<nexus::TimerHandle> timer;
+    {
+        nexus::Runtime runtime{world};
+        timer = runtime.block_on([](nexus::TimerHandle injected) { return injected; });
+    }
+    EXPECT_THROW(timer->sleep(1ms), UsageError);
+    nexus::Runtime runtime{world};
+    runtime.block_on([&] { timer->sleep(1ns); });
+    EXPECT_THROW((void)nexus::TimerHandle::current(), UsageError);
 }
 
 TEST(TimeOutside, is_a_usage_error) {

@@ -120,4 +120,24 @@ detail::TypedTask<T>& Executor::create_task(F&& body, SpawnOptions options, unsi
     return *task;
 }
 
+template <class T, class F>
+detail::TypedTask<T>& Executor::create_task_in(detail::SlabSlot& slot, F&& body, SpawnOptions options,
+                                               unsigned references, StateWord::Word flags) {
+    using Body = detail::FiberBody<std::decay_t<F>, T>;
+    using Typed = detail::TypedTask<T>;
+    static_assert(!std::is_reference_v<T>, "a fiber cannot return a reference: return a value or a pointer");
+    if (closing_) [[unlikely]]
+        throw_closing();
+    check_slot_fits(sizeof(Typed), alignof(Typed));
+    check_closure_fits(*slot.stack(), sizeof(std::decay_t<F>) + alignof(std::decay_t<F>));
+    std::byte* closure = Body::address(*slot.stack());
+    ::new (static_cast<void*>(closure)) std::decay_t<F>(std::forward<F>(body));
+    auto* task = ::new (slot.memory()) Typed(references, flags | StateWord::slab_bit);
+    task->alignment_shift = detail::Task::in_byte_slab;
+    Stack* stack = slot.stack();
+    slot.used();
+    admit(*task, stack, closure, Body::ops, options);
+    return *task;
+}
+
 } // namespace nexus
