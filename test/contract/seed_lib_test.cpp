@@ -19,6 +19,7 @@ using nexus::JoinHandle;
     for (;;) nexus::park();
 }
 
+// proves: EX-21, Executor, Executor::new, Executor::spawn_boxed, Executor::task_count
 TEST(SeedLib, spawn_and_poll_single_task) {
     Executor executor;
     bool ran = false;
@@ -48,6 +49,7 @@ TEST(SeedLib, pending_task_not_completed) {
     EXPECT_EQ(executor.task_count(), 1U);
 }
 
+// proves: EX-22
 TEST(SeedLib, immediate_task_completes) {
     Executor executor;
     JoinHandle<int> handle = executor.spawn_boxed([] { return 7; });
@@ -58,6 +60,7 @@ TEST(SeedLib, immediate_task_completes) {
     EXPECT_EQ(handle.join(), 7);
 }
 
+// proves: EX-23
 TEST(SeedLib, self_waking_task_polled_again) {
     Executor executor;
     int runs = 0;
@@ -104,6 +107,7 @@ TEST(SeedLib, abort_frees_slot_for_reuse) {
     EXPECT_EQ(executor.stacks().stats().in_use, 0U);
 }
 
+// proves: EX-22, Executor::poll
 TEST(SeedLib, poll_limit_respected) {
     Executor executor({.tasks_per_cycle = 2});
     for (int i = 0; i < 5; ++i) executor.spawn_boxed([] {}).detach();

@@ -12,6 +12,7 @@ namespace {
 using namespace nexus;
 using namespace nexus::test;
 
+// proves: EX-27, EX-54, Executor::has_ready
 TEST(Abort, H1_a_parked_fiber_is_unwound_in_the_next_cycle) {
     Executor executor;
     bool unwound = false;
@@ -30,6 +31,7 @@ TEST(Abort, H1_a_parked_fiber_is_unwound_in_the_next_cycle) {
     EXPECT_EQ(executor.stacks().stats().in_use, 0U);
 }
 
+// proves: EX-9, EX-52, EX-54
 TEST(Abort, an_unstarted_fiber_never_starts_and_its_closure_goes) {
     Count count;
     Executor executor;
@@ -58,6 +60,7 @@ TEST(Abort, a_ready_fiber_stops_at_the_wait_it_comes_back_from) {
     EXPECT_LE(steps, 2);
 }
 
+// proves: EX-54
 TEST(Abort, a_finished_fiber_cannot_be_aborted) {
     Executor executor;
     JoinHandle<int> handle = executor.spawn_boxed([] { return 8; });
@@ -66,6 +69,7 @@ TEST(Abort, a_finished_fiber_cannot_be_aborted) {
     EXPECT_EQ(handle.join(), 8) << "the value is still there";
 }
 
+// proves: EX-55
 TEST(Abort, twice_is_as_good_as_once) {
     Executor executor;
     int unwound = 0;

@@ -53,6 +53,7 @@ TEST(CancelState, A22_a_child_of_a_cancelled_state_is_born_cancelled) {
     EXPECT_EQ(root->child_count(), 0U);
 }
 
+// proves: CA-8
 TEST(CancelState, A21_a_child_attached_during_the_cancel_does_not_miss_it) {
     for (int round = 0; round < 300; ++round) {
         const auto root = std::make_shared<CancelState>();
@@ -71,6 +72,7 @@ TEST(CancelState, A21_a_child_attached_during_the_cancel_does_not_miss_it) {
     }
 }
 
+// proves: CA-9
 TEST(CancelState, H27_a_child_leaves_its_parent_when_its_last_handle_goes) {
     const auto root = std::make_shared<CancelState>();
     for (int i = 0; i < 1000; ++i) {
@@ -157,6 +159,7 @@ void with_waiter(F&& body) {
     EXPECT_TRUE(ran);
 }
 
+// proves: CA-4, CA-6, CA-7
 TEST(CancelState, a_waiter_is_linked_until_it_leaves_or_the_flag_is_raised) {
     with_waiter([](CancelWaiter& waiter) {
         const auto state = std::make_shared<CancelState>();
@@ -173,6 +176,7 @@ TEST(CancelState, a_waiter_is_linked_until_it_leaves_or_the_flag_is_raised) {
     });
 }
 
+// proves: CA-3
 TEST(CancelState, waiters_are_woken_in_order_of_arrival) {
     Executor executor;
     const auto state = std::make_shared<CancelState>();
@@ -206,6 +210,7 @@ TEST(CancelState, A5_waiting_again_and_again_allocates_nothing) {
     });
 }
 
+// proves: CA-7
 TEST(CancelState, A6_a_waiter_may_go_as_soon_as_it_sees_the_flag) {
     // The fiber's waiter lies on its stack and goes the moment the flag is up, while the cancel is still under way.
     for (int round = 0; round < 200; ++round) {
@@ -228,6 +233,7 @@ TEST(CancelState, A6_a_waiter_may_go_as_soon_as_it_sees_the_flag) {
     }
 }
 
+// proves: CA-3
 TEST(CancelState, A7_what_a_cancel_wakes_may_use_the_same_state) {
     // Waking holds no lock: a fiber of this thread is only queued, but the state can be used at any moment after.
     Executor executor;

@@ -19,6 +19,7 @@ using namespace nexus::test;
 using Node = base::MpscNode<base::StdAtomics>;
 using Queue = base::MpscQueue<base::StdAtomics>;
 
+// proves: CW-3
 TEST(MpscQueue, queue_push_pop_single) {
     Queue queue;
     Node node;
@@ -29,6 +30,7 @@ TEST(MpscQueue, queue_push_pop_single) {
     EXPECT_FALSE(queue.maybe_nonempty());
 }
 
+// proves: CW-6
 TEST(MpscQueue, queue_push_pop_multiple) {
     Queue queue;
     std::array<Node, 3> nodes;
@@ -37,6 +39,7 @@ TEST(MpscQueue, queue_push_pop_multiple) {
     EXPECT_EQ(queue.pop(), nullptr);
 }
 
+// proves: CW-5
 TEST(MpscQueue, queue_interleaved_push_pop) {
     Queue queue;
     std::array<Node, 3> nodes;
@@ -51,12 +54,14 @@ TEST(MpscQueue, queue_interleaved_push_pop) {
     EXPECT_EQ(queue.pop(), nullptr);
 }
 
+// proves: CW-5
 TEST(MpscQueue, queue_empty) {
     Queue queue;
     for (int i = 0; i < 3; ++i) EXPECT_EQ(queue.pop(), nullptr);
     EXPECT_FALSE(queue.maybe_nonempty());
 }
 
+// proves: CW-3, CW-5
 TEST(MpscQueue, queue_reuse_after_drain) {
     Queue queue;
     Node node;
@@ -67,6 +72,7 @@ TEST(MpscQueue, queue_reuse_after_drain) {
     }
 }
 
+// proves: CW-6
 TEST(MpscQueue, keeps_the_order_of_each_producer) {
     struct Numbered : Node {
         int producer = 0;
@@ -99,6 +105,7 @@ TEST(MpscQueue, keeps_the_order_of_each_producer) {
 
 // --- wakes ---
 
+// proves: CW-2, CW-10
 TEST(CrossWake, a_wake_from_another_thread_runs_the_fiber) {
     Executor executor;
     Waker waker;
@@ -120,6 +127,7 @@ TEST(CrossWake, a_wake_from_another_thread_runs_the_fiber) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: CW-17
 TEST(CrossWake, wakes_of_several_tasks_keep_their_order) {
     Executor executor;
     std::array<Waker, 3> wakers;
@@ -141,6 +149,7 @@ TEST(CrossWake, wakes_of_several_tasks_keep_their_order) {
     EXPECT_EQ(order, (std::vector{2, 0, 1}));
 }
 
+// proves: CW-10, EX-14
 TEST(CrossWake, H4_a_local_and_a_foreign_wake_queue_the_task_once) {
     Executor executor;
     Waker waker;
@@ -169,6 +178,7 @@ TEST(CrossWake, H4_a_local_and_a_foreign_wake_queue_the_task_once) {
     EXPECT_EQ(runs, 2);
 }
 
+// proves: CW-7
 TEST(CrossWake, H5_a_task_moved_to_the_ready_queue_stays_queued) {
     // The first fiber of a cycle wakes, locally and from another thread, one that was drained into the same cycle.
     Executor executor;
@@ -208,6 +218,7 @@ TEST(CrossWake, H5_a_task_moved_to_the_ready_queue_stays_queued) {
     EXPECT_FALSE(executor.cross_wake().maybe_nonempty());
 }
 
+// proves: CW-18, EX-44
 TEST(CrossWake, H6_the_last_reference_goes_while_a_completed_task_is_queued) {
     Executor executor;
     Waker dropper;
@@ -235,6 +246,7 @@ TEST(CrossWake, H6_the_last_reference_goes_while_a_completed_task_is_queued) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U) << "freed once";
 }
 
+// proves: CW-17
 TEST(CrossWake, H8_a_drain_that_stops_at_its_limit_says_that_more_is_there) {
     Executor executor;
     std::array<Waker, 3> wakers;
@@ -271,6 +283,7 @@ TEST(CrossWake, H8_terminal_entries_count_as_work_left_over) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: CW-10, CW-12
 TEST(CrossWake, a_parked_loop_is_poked_once_for_a_storm) {
     Executor executor;
     std::array<Waker, 8> wakers;
@@ -335,6 +348,7 @@ TEST(CrossWake, no_wake_from_another_thread_is_lost) {
 
 // --- the last reference ---
 
+// proves: A-9, CW-20, CW-21, EX-12, EX-43
 TEST(CrossWake, dispose_terminal_on_executor_defers) {
     Executor executor;
     JoinHandle<int> handle = executor.spawn_boxed([] { return 1; });
@@ -347,6 +361,7 @@ TEST(CrossWake, dispose_terminal_on_executor_defers) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: CW-20, CW-21, EX-12
 TEST(CrossWake, dispose_terminal_off_thread_queues) {
     Executor executor;
     Waker waker;
@@ -360,6 +375,7 @@ TEST(CrossWake, dispose_terminal_off_thread_queues) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: A-10, EX-70
 TEST(CrossWake, executor_drop_handles_terminal_in_cross_queue) {
     const std::int64_t before = blocks_in_use();
     {
@@ -376,6 +392,7 @@ TEST(CrossWake, executor_drop_handles_terminal_in_cross_queue) {
     EXPECT_EQ(blocks_in_use(), before);
 }
 
+// proves: EX-13
 TEST(CrossWake, waker_roundtrip_and_identity) {
     Executor executor;
     Waker one;
@@ -397,6 +414,7 @@ TEST(CrossWake, waker_roundtrip_and_identity) {
 
 // --- after the executor ---
 
+// proves: A-29, CW-1, EX-73
 TEST(CrossWake, H26_wakers_are_harmless_after_the_executor) {
     const std::int64_t before = blocks_in_use();
     {
@@ -422,6 +440,7 @@ TEST(CrossWake, H26_wakers_are_harmless_after_the_executor) {
     EXPECT_EQ(blocks_in_use(), before) << "what outlived the executor is given back with the last reference";
 }
 
+// proves: EX-73
 TEST(CrossWake, H26_threads_wake_and_drop_while_the_executor_goes) {
     const std::int64_t before = blocks_in_use();
     for (int round = 0; round < 200; ++round) {
@@ -454,6 +473,7 @@ TEST(CrossWake, H26_threads_wake_and_drop_while_the_executor_goes) {
     EXPECT_EQ(blocks_in_use(), before);
 }
 
+// proves: CW-1
 TEST(CrossWake, H26_a_job_pushed_after_the_executor_is_refused) {
     struct Job : detail::CrossNode {
         bool delivered = false;

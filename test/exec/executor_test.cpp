@@ -65,6 +65,7 @@ TEST(Executor, EX24_what_is_woken_in_a_cycle_runs_in_a_later_one) {
     EXPECT_EQ(sleeper_ran_in, (std::vector{2, 4, 6})) << "woken in 1, 3 and 5";
 }
 
+// proves: EX-23
 TEST(Executor, EX24_cycle_ends_crossed_in_place_order_runs_as_polls_do) {
     // The same program with a poll a cycle, and with one call that crosses the ends in place.
     const auto run = [](bool in_place) {
@@ -121,6 +122,7 @@ TEST(Executor, EX23_ready_tasks_run_in_order) {
     EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
+// proves: EX-23
 TEST(Executor, H3_everyone_gets_a_turn_beyond_the_limit_of_a_cycle) {
     Executor executor({.tasks_per_cycle = 4});
     std::vector<int> turns(20, 0);
@@ -150,6 +152,7 @@ TEST(Executor, H2_self_wake_then_completion_leaves_nothing) {
     EXPECT_FALSE(executor.has_ready());
 }
 
+// proves: EX-22, EX-26, EX-42
 TEST(Executor, EX40_nothing_is_freed_in_the_middle_of_a_cycle) {
     Executor executor;
     JoinHandle<int> held = executor.spawn_boxed([] { return 1; });
@@ -194,6 +197,7 @@ TEST(Executor, EX40_cycle_ends_crossed_in_place_free_too) {
     EXPECT_EQ(outstanding, (std::vector<std::size_t>{2, 1}));
 }
 
+// proves: A-11
 TEST(Executor, EX26_task_count_and_outstanding_tasks_differ_by_who_is_referred_to) {
     Executor executor;
     JoinHandle<int> handle = executor.spawn_boxed([] { return 1; });
@@ -206,6 +210,7 @@ TEST(Executor, EX26_task_count_and_outstanding_tasks_differ_by_who_is_referred_t
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: EX-29
 TEST(Executor, H32_an_exception_out_of_poll_leaves_the_queue_in_order) {
     Executor executor;
     std::vector<int> order;
@@ -261,6 +266,7 @@ TEST(Executor, unhandled_hook_gets_every_failure_with_its_name) {
     EXPECT_EQ(seen, (std::vector<std::string>{"one: a", "two: b"}));
 }
 
+// proves: EX-27, Executor::set_tasks_per_cycle
 TEST(Executor, set_tasks_per_cycle_counts_at_once) {
     Executor executor;
     for (int i = 0; i < 5; ++i) executor.spawn_boxed([] {}).detach();
@@ -282,6 +288,7 @@ TEST(Executor, a_seeded_choice_decides_who_runs_next) {
     EXPECT_EQ(executor.poll(), 2U) << "the tail of the queue was kept in order";
 }
 
+// proves: RT-16
 TEST(Executor, A30_an_executor_inside_a_fiber_of_another) {
     Executor outer;
     std::vector<std::string> seen;

@@ -40,6 +40,7 @@ void in_fiber(Executor& executor, F&& body) {
     settle(executor);
 }
 
+// proves: JoinHandle
 TEST(JoinHandle, EX51_join_suspends_until_there_is_a_value) {
     Executor executor;
     std::vector<std::string> seen;
@@ -104,6 +105,7 @@ TEST(JoinHandle, EX57_output_taken_by_join) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: EX-56
 TEST(JoinHandle, EX57_output_of_a_handle_dropped_after_completion) {
     Count count;
     Executor executor;
@@ -124,6 +126,7 @@ TEST(JoinHandle, EX57_output_of_a_handle_dropped_before_completion) {
     EXPECT_GT(count.made, 0);
 }
 
+// proves: EX-52
 TEST(JoinHandle, EX57_output_of_an_aborted_fiber_never_exists) {
     Count count;
     Executor executor;
@@ -139,6 +142,7 @@ TEST(JoinHandle, EX57_output_of_an_aborted_fiber_never_exists) {
     EXPECT_EQ(count.gone, 0);
 }
 
+// proves: EX-59, H-15
 TEST(JoinHandle, EX57_output_when_the_executor_goes_first) {
     Count count;
     const std::int64_t before = blocks_in_use();
@@ -157,6 +161,7 @@ TEST(JoinHandle, EX57_output_when_the_executor_goes_first) {
     EXPECT_EQ(blocks_in_use(), before);
 }
 
+// proves: EX-9
 TEST(JoinHandle, EX57_output_when_a_local_destructor_throws_after_the_return_A15) {
     struct Throws {
         ~Throws() noexcept(false) { throw std::runtime_error("from a destructor"); }
@@ -233,6 +238,7 @@ TEST(JoinHandle, EX58_outputs_of_every_kind) {
 
 // --- exceptions ---
 
+// proves: EX-29
 TEST(JoinHandle, an_exception_comes_out_of_join_and_the_loop_lives_on) {
     Executor executor;
     std::string caught;
@@ -277,6 +283,7 @@ TEST(JoinHandle, an_abort_is_no_failure_that_goes_unhandled) {
 
 // --- misuse ---
 
+// proves: EX-52
 TEST(JoinHandle, H16_a_second_join_is_an_error_not_a_read_of_what_was_moved) {
     Executor executor;
     JoinHandle<std::string> handle = executor.spawn_boxed([] { return std::string(100, 'x'); });
@@ -321,6 +328,7 @@ TEST(JoinHandle, join_of_oneself_is_refused) {
     EXPECT_TRUE(self.is_finished());
 }
 
+// proves: EX-51
 TEST(JoinHandle, a_second_joiner_at_the_same_time_is_refused) {
     Executor executor;
     JoinHandle<void> child = executor.spawn_boxed([] {

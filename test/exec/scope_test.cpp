@@ -313,6 +313,7 @@ TEST_F(ScopeTest, until_a_source_is_cancelled_on_this_thread) {
     });
 }
 
+// proves: H-9
 TEST_F(ScopeTest, until_a_source_is_cancelled_on_another_thread) {
     const auto source = std::make_shared<detail::CancelState>();
     Result<void> result;
@@ -405,6 +406,7 @@ TEST_F(ScopeTest, an_exception_of_the_body_goes_through) {
     });
 }
 
+// proves: TM-3
 TEST_F(ScopeTest, H12_a_million_timeouts_that_never_fire_leave_nothing) {
     in_fiber([this] {
         for (int i = 0; i < 100'000; ++i) (void)with_deadline(in(3'600'000'000'000), [] {});

@@ -25,6 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Sharing, StateWordTest, ::testing::Values(Sharing::owne
                              return parameter.param == Sharing::shared ? "shared" : "owner_only";
                          });
 
+// proves: EX-4
 TEST_P(StateWordTest, packed_state_fire_and_forget) {
     StateWord state(1, 0);
     EXPECT_EQ(state.references(), 1U);
@@ -48,6 +49,7 @@ TEST_P(StateWordTest, packed_state_joinable) {
     EXPECT_EQ(state.complete_and_drop(how), FreeAction::free_heap);
 }
 
+// proves: EX-7
 TEST_P(StateWordTest, packed_state_joinable_completion_before_handle_drop) {
     StateWord state(2, StateWord::has_join_bit);
     EXPECT_EQ(state.complete_and_drop(how), FreeAction::retain);
@@ -62,12 +64,14 @@ TEST_P(StateWordTest, packed_state_cross_thread_waker_scenario) {
     EXPECT_EQ(state.drop_reference(how), FreeAction::free_heap);
 }
 
+// proves: EX-5
 TEST_P(StateWordTest, packed_state_fire_and_forget_terminal) {
     StateWord state(1, 0);
     (void)state.complete_and_drop(how);
     EXPECT_EQ(state.load(), 1U);
 }
 
+// proves: EX-4, EX-5, EX-8
 TEST_P(StateWordTest, packed_state_slab_flag_terminal) {
     StateWord state(1, StateWord::slab_bit);
     EXPECT_EQ(state.complete_and_drop(how), FreeAction::free_slab);
@@ -85,6 +89,7 @@ TEST_P(StateWordTest, packed_state_joinable_handle_drops_first) {
     EXPECT_EQ(state.references(), 0U);
 }
 
+// proves: EX-5, EX-7
 TEST_P(StateWordTest, packed_state_joinable_completion_first_then_handle) {
     StateWord state(2, StateWord::has_join_bit);
     EXPECT_EQ(state.complete_and_drop(how), FreeAction::retain);
@@ -105,6 +110,7 @@ TEST_P(StateWordTest, packed_state_waker_clone_lifecycle) {
     EXPECT_EQ(state.drop_reference(how), FreeAction::free_heap);
 }
 
+// proves: EX-5
 TEST_P(StateWordTest, packed_state_leaked_flag_prevents_terminal) {
     StateWord state(1, StateWord::has_join_bit);
     EXPECT_EQ(state.complete_and_drop(how), FreeAction::retain) << "HAS_JOIN is still set";
@@ -158,6 +164,7 @@ TEST_P(StateWordTest, aborted_says_whether_it_came_in_time) {
     EXPECT_FALSE(state.set_aborted(how)) << "too late";
 }
 
+// proves: EX-4, EX-5, EX-8
 TEST_P(StateWordTest, only_the_terminal_state_frees) {
     // All combinations of the flags, with and without references.
     for (StateWord::Word flags = 0; flags < 64; ++flags) {
@@ -197,6 +204,7 @@ int wrong_rounds(int rounds, First&& first, Second&& second) {
     return wrong;
 }
 
+// proves: EX-6, EX-44
 TEST(StateWord, A1_completion_against_the_last_waker_frees_once) {
     EXPECT_EQ(wrong_rounds(
                   20'000, [](StateWord& word) { return word.complete_and_drop(Sharing::shared) != FreeAction::retain; },

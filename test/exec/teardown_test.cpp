@@ -15,6 +15,7 @@ namespace {
 using namespace nexus;
 using namespace nexus::test;
 
+// proves: ShutdownStats
 TEST(Teardown, EX74_a_clean_stop_counts_nothing) {
     const std::int64_t before = blocks_in_use();
     {
@@ -41,6 +42,7 @@ TEST(Teardown, EX74_a_clean_stop_counts_nothing) {
     EXPECT_EQ(blocks_in_use(), before);
 }
 
+// proves: ShutdownStatsAtomics, ShutdownStatsAtomics::snapshot
 TEST(Teardown, EX74_the_counters_can_be_read_after_the_executor) {
     std::shared_ptr<ShutdownStatsAtomics> stats;
     Waker waker;
@@ -56,6 +58,7 @@ TEST(Teardown, EX74_the_counters_can_be_read_after_the_executor) {
     EXPECT_EQ(stats->snapshot().aborted_unwinds, 0U);
 }
 
+// proves: ShutdownStats::unbalanced_normal_shutdowns
 TEST(Teardown, EX72_handles_and_wakers_that_outlive_it_are_counted_each) {
     const std::int64_t before = blocks_in_use();
     {
@@ -80,6 +83,7 @@ TEST(Teardown, EX72_handles_and_wakers_that_outlive_it_are_counted_each) {
     EXPECT_EQ(blocks_in_use(), before) << "they stay harmless, and give back what they held";
 }
 
+// proves: EX-72, ShutdownStats::aborted_unwinds, ShutdownStats::leaked_box_tasks
 TEST(Teardown, A14_while_an_exception_unwinds_survivors_count_as_leaked) {
     std::shared_ptr<ShutdownStatsAtomics> stats;
     Waker waker;
@@ -114,6 +118,7 @@ TEST(Teardown, A14_while_an_exception_unwinds_survivors_count_as_leaked) {
     });
 }
 
+// proves: A-12, ShutdownStats::cross_queue_undrained
 TEST(Teardown, EX70_cross_queue_undrained_is_exact) {
     Executor executor;
     std::vector<Waker> wakers(5);
@@ -324,6 +329,7 @@ TEST(Teardown, a_fiber_that_waits_for_what_never_comes_is_left_where_it_is) {
     EXPECT_FALSE(handle.abort()) << "nobody is left to unwind it";
 }
 
+// proves: TM-3, TM-13
 TEST(Teardown, an_armed_timer_of_a_fiber_goes_with_it_H12) {
     Executor executor;
     const ManualClock clock(executor);

@@ -10,6 +10,7 @@ namespace {
 using namespace nexus;
 using namespace nexus::test;
 
+// proves: EX-14
 TEST(Park, suspends_until_the_waker_is_used) {
     Executor executor;
     Waker waker;
@@ -32,6 +33,7 @@ TEST(Park, suspends_until_the_waker_is_used) {
     EXPECT_EQ(steps, 2);
 }
 
+// proves: EX-14
 TEST(Park, a_wake_that_comes_first_is_remembered) {
     Executor executor;
     bool through = false;
@@ -76,6 +78,7 @@ TEST(Park, is_named_in_reports) {
     EXPECT_EQ(executor.fibers()[0].waiting_for, "the moon");
 }
 
+// proves: TM-35, yield_now, YieldNow
 TEST(Yield, lets_every_other_ready_fiber_run_once) {
     Executor executor;
     std::vector<int> order;
@@ -105,6 +108,7 @@ TEST(Yield, alone_it_comes_straight_back) {
     EXPECT_EQ(turns, 1000);
 }
 
+// proves: EX-14
 TEST(Waker, of_an_ended_fiber_says_so) {
     Executor executor;
     Waker waker;
@@ -118,6 +122,7 @@ TEST(Waker, of_an_ended_fiber_says_so) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: EX-10, EX-12, EX-13
 TEST(Waker, copies_count_and_moves_do_not) {
     Executor executor;
     Waker waker;
@@ -142,6 +147,7 @@ TEST(Waker, copies_count_and_moves_do_not) {
     EXPECT_EQ(state.references(), 3U);
 }
 
+// proves: CW-2
 TEST(Waker, of_one_executor_used_by_a_fiber_of_another) {
     Executor one;
     Executor two;

@@ -1,5 +1,6 @@
 """Each rule finds what is planted for it, and stays silent where nothing is wrong. Argument: the folder of the rules."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,7 +8,49 @@ import sys
 import tempfile
 
 HERE = os.path.abspath(sys.argv[1])
+sys.path.insert(0, os.path.join(HERE, '..', '..', 'tools', 'lib'))
+from seed_parity import Parity  # noqa: E402
+
 HEADER = '// Lives here for a test.\n#pragma once\n'
+
+
+
+def parity_cases():
+    """A seed of one name and two clauses, and what may be wrong with it. The text of a case is a tree of files here."""
+    good = {
+        'docs/seed-contract.md': '| EX-1 | it does | same |\n| EX-2 | it has | same |\n',
+        'docs/seed-parity.json': json.dumps({
+            'clauses': {'EX': '1-2'}, 'cited_only': {}, 'names': [{'seed': 'Task', 'nexus': 'f', 'header': 'nexus/a.hpp'}],
+            'not_applicable': {'EX-2': 'It is otherwise.'}, 'awaited': []}),
+        'nexus/a.hpp': HEADER + 'void f(); // EX-1\n',
+        'test/a_test.cpp': '// proves: Task\nTEST(A, EX1_it_does) {}\n',
+    }
+
+    def case(expected, page=True, **changes):
+        tree = dict(good)
+        for path, text in changes.items():
+            tree[{'contract': 'docs/seed-contract.md', 'data': 'docs/seed-parity.json', 'header': 'nexus/a.hpp',
+                  'test': 'test/a_test.cpp'}[path]] = text
+        return ('parity', 'docs/seed-parity.md' if page else None, tree, expected)
+
+    changed = good['docs/seed-parity.json'].replace
+    return [
+        case(None),
+        case('is not what the tests say', page=False),
+        case('EX-2 lacks a proof', data=changed('"EX-2": "It is otherwise."', '')),
+        case('EX-2 is proven and not applicable', test='// proves: EX-2, Task\nTEST(A, EX1_it_does) {}\n'),
+        case('EX-1 lacks a proof', test='// proves: Task\nTEST(A, DISABLED_EX1_it_does) {}\n'),
+        case('Task lacks a proof', test='TEST(A, EX1_it_does) {}\n'),
+        case('EX-1 is awaited no longer', data=changed('"awaited": []', '"awaited": ["EX-1"]')),
+        case('has no sentence for EX-3', data=changed('1-2', '1-3')),
+        case('EX-3 is not in', contract=good['docs/seed-contract.md'] + '| EX-3 | more | same |\n'),
+        case('EX-1 has two sentences', contract='\n' + good['docs/seed-contract.md'] + '| EX-1 | more | same |\n'),
+        case('"EX-9" is neither', test='// proves: EX-9, Task\nTEST(A, EX1_it_does) {}\n'),
+        case('stands above no test', test='// proves: Task\n\nTEST(A, EX1_it_does) {}\n'),
+        case('cites EX-3, which', header=HEADER + 'void f(); // EX-3\n'),
+        case('f is not in nexus/a.hpp', header=HEADER + '// f was here\n'),
+    ]
+
 
 # rule, path, text, what the report must say (None: clean)
 CASES = [
@@ -54,6 +97,7 @@ CASES = [
     ('header_form', 'nexus/os/a.hpp', HEADER, None),
     ('docs', 'docs/a.md', 'see [this](missing.md)\n', 'leads nowhere'),
     ('docs', 'docs/a.md', 'see [this](a.md#part) and [that](https://example.com/)\n', None),
+    *parity_cases(),
     ('headers_alone', 'nexus/os/a.hpp', HEADER + 'inline std::string s;\n', 'does not compile alone'),
     ('headers_alone', 'nexus/os/a.hpp', '// No guard.\nstruct S {};\n', 'does not compile alone'),
     ('headers_alone', 'nexus/os/a.hpp', HEADER + '#include <string>\ninline std::string s;\n', None),
@@ -63,11 +107,16 @@ CASES = [
 def run(rule, path, text):
     with tempfile.TemporaryDirectory() as tree:
         source, build = os.path.join(tree, 'source'), os.path.join(tree, 'out')
-        os.makedirs(os.path.join(source, os.path.dirname(path)))
+        os.makedirs(source)
         os.makedirs(build)
         shutil.copy(os.path.join(HERE, '..', '..', '.clang-format'), source)
-        with open(os.path.join(source, path), 'w', encoding='utf-8') as file:
-            file.write(text)
+        for name, content in (text if isinstance(text, dict) else {path: text}).items():
+            os.makedirs(os.path.join(source, os.path.dirname(name)), exist_ok=True)
+            with open(os.path.join(source, name), 'w', encoding='utf-8') as file:
+                file.write(content)
+        if isinstance(text, dict) and path:
+            with open(os.path.join(source, path), 'w', encoding='utf-8') as file:
+                file.write(Parity(source).page())
         command = [sys.executable, '-B', os.path.join(HERE, rule + '.py'), source, build]
         return subprocess.run(command + ['g++'], capture_output=True, text=True, check=False)
 
@@ -80,7 +129,7 @@ def main():
                                            result.returncode == 1 and expected in result.stdout)
         if not good:
             wrong += 1
-            print(f'{rule} on {path} {text[:60]!r}: expected {expected!r}, got exit {result.returncode}\n'
+            print(f'{rule} on {path} {str(text)[:60]!r}: expected {expected!r}, got exit {result.returncode}\n'
                   f'{result.stdout}{result.stderr}')
     print(f'{len(CASES)} cases, {wrong} wrong')
     sys.exit(1 if wrong else 0)

@@ -66,8 +66,10 @@ struct QueueModel : rl::test_suite<QueueModel<Backend>, 3> {
     }
 };
 
+// proves: CW-4, CW-5, CW-6, H-26
 TEST(Model, queue_is_fifo_and_touches_no_popped_node) { EXPECT_CORRECT(QueueModel<RelacyAtomics>); }
 
+// proves: CW-4
 TEST(Model, queue_mutant_relaxed_link_is_refuted) { EXPECT_REFUTED(QueueModel<RelaxedLink>); }
 
 // --- wake against park ---
@@ -126,8 +128,10 @@ struct ParkModel : rl::test_suite<ParkModel<QueueBackend, StateBackend, GateBack
     }
 };
 
+// proves: CW-7, CW-13, CW-14, H-7
 TEST(Model, park_loses_no_wake) { EXPECT_CORRECT(ParkModel<RelacyAtomics, RelacyAtomics, RelacyAtomics>); }
 
+// proves: CW-14
 TEST(Model, park_mutant_without_fence_is_refuted_H7) {
     EXPECT_REFUTED(ParkModel<RelacyAtomics, RelacyAtomics, WithoutFence>);
 }
@@ -177,6 +181,7 @@ struct CloseModel : rl::test_suite<CloseModel<Backend>, 3> {
     }
 };
 
+// proves: EX-73
 TEST(Model, what_is_pushed_while_the_queue_closes_is_consumed_once_H26) { EXPECT_CORRECT(CloseModel<RelacyAtomics>); }
 
 TEST(Model, close_mutant_without_fence_is_refuted) { EXPECT_REFUTED(CloseModel<WithoutFence>); }
@@ -239,8 +244,10 @@ struct FreeModel : rl::test_suite<FreeModel<Backend>, 3> {
     }
 };
 
+// proves: CW-11, CW-20, EX-6, EX-7, EX-42, EX-44
 TEST(Model, a_task_is_freed_once_A1_H6) { EXPECT_CORRECT(FreeModel<RelacyAtomics>); }
 
+// proves: EX-6
 TEST(Model, free_mutant_test_then_set_is_refuted) { EXPECT_REFUTED(FreeModel<TestThenSet>); }
 
 } // namespace

@@ -21,6 +21,7 @@ std::string ask(TcpStream& stream, std::string_view text) {
     return text_of(reply);
 }
 
+// proves: NET-5, NET-9, TcpListener, TcpStream, net
 TEST(SeedNetTcp, echo_basic) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();
@@ -53,6 +54,7 @@ TEST(SeedNetTcp, multiple_clients) {
     });
 }
 
+// proves: NET-5
 TEST(SeedNetTcp, large_transfer) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -66,6 +68,7 @@ TEST(SeedNetTcp, large_transfer) {
     });
 }
 
+// proves: NET-7, ReadHalf, WriteHalf
 TEST(SeedNetTcp, split_borrowed) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -78,6 +81,7 @@ TEST(SeedNetTcp, split_borrowed) {
     });
 }
 
+// proves: NET-7, OwnedReadHalf, OwnedWriteHalf
 TEST(SeedNetTcp, into_split_reunite) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -98,6 +102,7 @@ TEST(SeedNetTcp, into_split_reunite) {
     });
 }
 
+// proves: NET-3
 TEST(SeedNetTcp, socket_options_on_stream) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -122,6 +127,7 @@ TEST(SeedNetTcp, socket_options_on_stream) {
     });
 }
 
+// proves: NET-10, TcpSocket
 TEST(SeedNetTcp, socket_builder_bind_listen) {
     in_runtime([] {
         TcpSocket socket = TcpSocket::v4().value();
@@ -144,6 +150,7 @@ TEST(SeedNetTcp, socket_builder_bind_listen) {
     });
 }
 
+// proves: NET-4
 TEST(SeedNetTcp, try_read_write) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -161,6 +168,7 @@ TEST(SeedNetTcp, try_read_write) {
     });
 }
 
+// proves: NET-2
 TEST(SeedNetTcp, from_std) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();
@@ -177,6 +185,7 @@ TEST(SeedNetTcp, from_std) {
     });
 }
 
+// proves: NET-2
 TEST(SeedNetTcp, into_std) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -190,6 +199,7 @@ TEST(SeedNetTcp, into_std) {
     });
 }
 
+// proves: NET-1
 TEST(SeedNetTcp, connect_refused) {
     in_runtime([] {
         SocketAddress address;
@@ -214,6 +224,7 @@ TEST(SeedNetTcp, read_after_peer_close) {
     });
 }
 
+// proves: NET-9
 TEST(SeedNetTcp, listener_ttl) {
     TcpListener listener = listen_on_loopback();
     ASSERT_TRUE(listener.set_ttl(77));

@@ -55,6 +55,7 @@ TEST(TcpHalves, large_transfers_in_both_directions_at_once) {
     });
 }
 
+// proves: NET-8
 TEST(TcpHalves, dropping_the_write_half_alone_sends_no_end) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -70,6 +71,7 @@ TEST(TcpHalves, dropping_the_write_half_alone_sends_no_end) {
     });
 }
 
+// proves: NET-7
 TEST(TcpHalves, reuniting_halves_of_two_streams_is_a_mistake_that_loses_nothing) {
     in_runtime([] {
         Connected ends = connect_pair();

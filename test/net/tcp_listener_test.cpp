@@ -46,6 +46,7 @@ TEST(TcpListener, several_listeners_share_a_port_when_they_say_so) {
     EXPECT_TRUE(TcpListener::bind(first.local_address().value(), {.reuse_port = true}));
 }
 
+// proves: NET-9
 TEST(TcpListener, accept_says_who_came) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();
@@ -84,6 +85,7 @@ TEST(TcpListener, its_source_tells_select_the_truth) {
     });
 }
 
+// proves: NET-9
 TEST(TcpListener, connections_that_broke_before_are_passed_over) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();
@@ -154,6 +156,7 @@ void on_manual_clock(F&& body) {
     runtime.block_on([&] { body(clock); });
 }
 
+// proves: NET-9
 TEST(TcpListener, accept_survives_a_lack_of_descriptors_and_tries_again_at_growing_intervals) {
     for (const int lacking : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
         on_manual_clock([lacking](testing::ManualClock& clock) {

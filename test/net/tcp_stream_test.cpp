@@ -42,6 +42,7 @@ TEST(TcpStream, connect_fails_at_once_when_no_socket_can_be_had) {
     });
 }
 
+// proves: NET-1
 TEST(TcpStream, A27_connect_waits_while_it_is_in_progress) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();
@@ -130,6 +131,7 @@ TEST(TcpStream, empty_buffers_are_done_at_once) {
     });
 }
 
+// proves: NET-4
 TEST(TcpStream, peek_leaves_the_bytes_there) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -143,6 +145,7 @@ TEST(TcpStream, peek_leaves_the_bytes_there) {
     });
 }
 
+// proves: NET-6
 TEST(TcpStream, H19_readable_waits_until_there_is_something) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -191,6 +194,7 @@ TEST(TcpStream, a_write_that_was_cut_off_says_how_much_went) {
     });
 }
 
+// proves: NET-5
 TEST(TcpStream, a_write_that_takes_nothing_is_an_error) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -347,6 +351,7 @@ TEST(TcpStream, a_writer_without_room_goes_on_when_the_peer_reads) {
     });
 }
 
+// proves: NET-6
 TEST(TcpStream, H19_writable_waits_until_there_is_room) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -370,6 +375,7 @@ TEST(TcpStream, H19_writable_waits_until_there_is_room) {
     });
 }
 
+// proves: NET-6
 TEST(TcpStream, H19_a_flag_that_was_left_set_is_no_readiness) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -383,6 +389,7 @@ TEST(TcpStream, H19_a_flag_that_was_left_set_is_no_readiness) {
     });
 }
 
+// proves: IO-8, NET-4
 TEST(TcpStream, H19_a_try_that_would_block_clears_the_flag) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -402,6 +409,7 @@ TEST(TcpStream, H19_a_try_that_would_block_clears_the_flag) {
 
 // --- errors of system calls ---
 
+// proves: IO-8
 TEST(TcpStream, interrupted_calls_are_repeated) {
     in_runtime([] {
         auto [client, server] = connect_pair();
@@ -440,6 +448,7 @@ TEST(TcpStream, a_reset_comes_out_of_read) {
 
 // --- shutdown and closing ---
 
+// proves: NET-8
 TEST(TcpStream, half_close_lets_the_answer_through) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -470,6 +479,7 @@ TEST(TcpStream, shutdown_read_ends_a_wait_with_the_end_of_the_stream) {
     });
 }
 
+// proves: NET-8
 TEST(TcpStream, shutdown_of_a_connection_that_is_gone_is_no_error) {
     in_runtime([] {
         Connected ends = connect_pair();
@@ -540,6 +550,7 @@ TEST(TcpStream, waiting_needs_a_fiber) {
 
 // --- adopting ---
 
+// proves: NET-2
 TEST(TcpStream, from_fd_refuses_what_is_no_connected_stream_and_leaves_it_with_the_caller) {
     os::Fd datagram(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     EXPECT_EQ(TcpStream::from_fd(std::move(datagram)).error(), std::errc::wrong_protocol_type);
@@ -564,6 +575,7 @@ TEST(TcpStream, other_stream_sockets_work_and_their_short_reads_say_nothing) {
     });
 }
 
+// proves: H-20
 TEST(TcpStream, streams_outlive_their_runtime_and_serve_the_next) {
     std::optional<Connected> ends;
     for (int round = 0; round < 3; ++round) {
@@ -577,6 +589,7 @@ TEST(TcpStream, streams_outlive_their_runtime_and_serve_the_next) {
     }
 }
 
+// proves: IO-7
 TEST(TcpStream, a_stream_is_the_output_of_a_fiber_that_nobody_joins) {
     in_runtime([] {
         Connected ends = connect_pair();

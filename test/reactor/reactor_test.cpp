@@ -83,6 +83,7 @@ auto spawn_wait(Loop& loop, IoSource& source, Direction direction, Outcome& outc
     });
 }
 
+// proves: IO-6
 TEST(Reactor, a_source_counts_as_ready_until_a_call_said_eagain) {
     Loop loop;
     SocketPair pair;
@@ -96,6 +97,7 @@ TEST(Reactor, a_source_counts_as_ready_until_a_call_said_eagain) {
     EXPECT_EQ(loop.reactor.source_count(), 0U) << "nothing to wait for, nothing to register";
 }
 
+// proves: IO-6
 TEST(Reactor, A26_registering_reports_what_was_there_before) {
     Loop loop;
     SocketPair pair;
@@ -112,6 +114,7 @@ TEST(Reactor, A26_registering_reports_what_was_there_before) {
     EXPECT_EQ(pair.receive(), 'x');
 }
 
+// proves: IO-1, IO-3
 TEST(Reactor, an_event_wakes_the_waiter_and_does_not_run_it) {
     Loop loop;
     SocketPair pair;
@@ -129,6 +132,7 @@ TEST(Reactor, an_event_wakes_the_waiter_and_does_not_run_it) {
     EXPECT_TRUE(outcome);
 }
 
+// proves: IO-5, IO-6, IoHandle
 TEST(Reactor, a_source_is_registered_once) {
     Loop loop;
     SocketPair pair;
@@ -151,6 +155,7 @@ TEST(Reactor, a_source_is_registered_once) {
     EXPECT_EQ(counted.calls_seen(), 1);
 }
 
+// proves: IO-3, IO-4
 TEST(Reactor, H18_two_fibers_wait_for_the_two_directions) {
     Loop loop;
     SocketPair pair;
@@ -189,6 +194,7 @@ TEST(Reactor, H18_a_second_fiber_for_the_same_direction_is_a_mistake) {
     EXPECT_TRUE(first) << "the rightful waiter is not disturbed";
 }
 
+// proves: H-30, IO-2
 TEST(Reactor, A33_events_of_an_older_generation_are_dropped) {
     Loop loop;
     static std::uint64_t token = 0;
@@ -243,6 +249,7 @@ TEST(Reactor, A33_events_of_an_older_generation_are_dropped) {
     EXPECT_TRUE(later) << "the same event with the token of now";
 }
 
+// proves: H-30
 TEST(Reactor, A33_a_source_forgotten_in_the_middle_of_a_batch_gets_no_event) {
     Loop loop;
     SocketPair pair;
@@ -273,6 +280,7 @@ TEST(Reactor, A33_a_source_forgotten_in_the_middle_of_a_batch_gets_no_event) {
     EXPECT_EQ(outcome->error(), errc::closed);
 }
 
+// proves: IO-5
 TEST(Reactor, H31_a_failing_removal_loses_no_slot_and_removing_twice_does_no_harm) {
     Loop loop;
     for (int round = 0; round < 3; ++round) {
@@ -293,6 +301,7 @@ TEST(Reactor, H31_a_failing_removal_loses_no_slot_and_removing_twice_does_no_har
     }
 }
 
+// proves: IO-2
 TEST(Reactor, H19_a_source_in_a_reused_slot_starts_afresh) {
     Loop loop;
     {
@@ -394,6 +403,7 @@ TEST(Reactor, an_aborted_waiter_leaves_its_place) {
     EXPECT_TRUE(next);
 }
 
+// proves: IO-7
 TEST(Reactor, H34_an_ended_waiter_is_not_kept) {
     Loop loop;
     SocketPair pair;
@@ -523,6 +533,7 @@ TEST(Reactor, the_end_of_the_peer_is_reported_to_readers) {
     EXPECT_FALSE(source.failed());
 }
 
+// proves: IO-3
 TEST(Reactor, a_gone_peer_wakes_both_directions) {
     Loop loop;
     SocketPair pair;
@@ -540,6 +551,7 @@ TEST(Reactor, a_gone_peer_wakes_both_directions) {
     EXPECT_TRUE(source.hung_up());
 }
 
+// proves: RT-13
 TEST(Reactor, an_interrupted_poll_is_an_empty_one_and_a_failing_one_throws) {
     Loop loop;
     {
@@ -550,6 +562,7 @@ TEST(Reactor, an_interrupted_poll_is_an_empty_one_and_a_failing_one_throws) {
     EXPECT_THROW(loop.reactor.poll(0), std::system_error);
 }
 
+// proves: IO-2
 TEST(Reactor, more_sources_than_fit_into_a_batch_all_get_their_turn) {
     Executor executor;
     Reactor reactor(executor, 3);

@@ -34,16 +34,19 @@ protected:
     void configure(WorldBuilder& builder) override { builder.add<Counter>(); }
 };
 
+// proves: RT-10, Runtime
 TEST_F(RuntimeTest, block_on_returns_value) {
     EXPECT_EQ(runtime().block_on([] { return 42; }), 42);
     EXPECT_EQ(*runtime().block_on([] { return std::make_unique<int>(7); }), 7);
 }
 
+// proves: RT-1
 TEST_F(RuntimeTest, block_on_with_world_access) {
     runtime().block_on([](nexus::ResMut<Counter> counter) { counter->value = 3; });
     EXPECT_EQ(runtime().block_on([](nexus::Res<Counter> counter) { return counter->value; }), 3);
 }
 
+// proves: WC-4
 TEST_F(RuntimeTest, block_on_with_pre_resolved_handler) {
     auto handler = runtime().resolve([](nexus::ResMut<Counter> counter, int by) { return counter->value += by; });
     EXPECT_EQ(runtime().block_on([&] { return handler(2) + handler(3); }), 2 + 5);
@@ -54,6 +57,7 @@ TEST_F(RuntimeTest, block_on_passes_arguments_and_rethrows) {
     EXPECT_THROW(runtime().block_on([] { throw std::out_of_range("body"); }), std::out_of_range);
 }
 
+// proves: spawn_boxed
 TEST_F(RuntimeTest, spawn_from_root_future) {
     int ran = 0;
     runtime().block_on([&] {
@@ -77,10 +81,12 @@ TEST_F(RuntimeTest, spawned_fibers_live_on_in_the_next_block_on_RT15) {
     EXPECT_EQ(ran, 1);
 }
 
+// proves: RT-10
 TEST_F(RuntimeTest, the_root_is_counted_as_a_fiber_like_any_other) {
     runtime().block_on([] { EXPECT_EQ(Runtime::current()->task_count(), 1U); });
 }
 
+// proves: TM-34, event_time
 TEST_F(RuntimeTest, event_time_is_set) {
     runtime().block_on([this] {
         EXPECT_EQ(nexus::event_time(), clock().now());
@@ -89,6 +95,7 @@ TEST_F(RuntimeTest, event_time_is_set) {
     });
 }
 
+// proves: TM-35
 TEST_F(RuntimeTest, yield_now_lets_other_tasks_run) {
     runtime().block_on([] {
         bool ran = false;
@@ -123,6 +130,7 @@ TEST_F(RuntimeTest, join_handle_is_finished) {
     });
 }
 
+// proves: EX-54, H-12, TM-13
 TEST_F(RuntimeTest, abort_of_a_parked_fiber_is_immediate_H1) {
     runtime().block_on([this] {
         bool unwound = false;
@@ -207,6 +215,7 @@ TEST_F(RuntimeTest, spawn_outside_runtime_panics) {
     }
 }
 
+// proves: RT-2
 TEST_F(RuntimeTest, a_second_runtime_on_the_thread_is_refused_and_a_later_one_is_not_A31) {
     World second = WorldBuilder{}.build();
     EXPECT_THROW(Runtime{second}, UsageError);
@@ -217,6 +226,7 @@ TEST_F(RuntimeTest, a_second_runtime_on_the_thread_is_refused_and_a_later_one_is
     }).join();
 }
 
+// proves: RT-17
 TEST_F(RuntimeTest, reentry_from_a_fiber_is_a_usage_error) {
     runtime().block_on([this] {
         EXPECT_THROW(runtime().block_on([] {}), UsageError);
@@ -226,6 +236,7 @@ TEST_F(RuntimeTest, reentry_from_a_fiber_is_a_usage_error) {
     });
 }
 
+// proves: A-31, RT-3, RT-4, RuntimeBuilder
 TEST_F(RuntimeTest, options_out_of_range_are_refused) {
     std::thread([] {
         World world = WorldBuilder{}.build();
@@ -288,6 +299,7 @@ protected:
     }
 };
 
+// proves: CW-16
 TEST_F(HostLoop, poll_fd_is_readable_when_something_is_ready) {
     const int fd = runtime().poll_fd();
     EXPECT_FALSE(readable(fd, 0));
@@ -324,6 +336,7 @@ TEST_F(HostLoop, poll_fd_is_readable_when_another_thread_sends_something) {
     EXPECT_TRUE(ran);
 }
 
+// proves: A-13, CW-13
 TEST_F(HostLoop, a_sleeping_block_on_is_woken_by_a_handle) {
     std::jthread other;
     runtime().block_on([&] {
@@ -429,6 +442,7 @@ TEST_F(RuntimeTest, a_world_alone_cannot_inject_what_is_the_runtimes) {
     }
 }
 
+// proves: WC-2, WC-3
 TEST_F(RuntimeTest, with_world_does_not_nest_H21_and_does_not_suspend) {
     runtime().block_on([] {
         nexus::WorldCtx context = nexus::WorldCtx::current();

@@ -18,6 +18,7 @@ using nexus::Runtime;
 using nexus::RuntimeOptions;
 using nexus::UsageError;
 
+// proves: SH-1, SH-2, SH-3, SH-5, ShutdownHandle, ShutdownSignal
 NEXUS_TEST(ShutdownSignal, wakes_any_number_of_waiters_from_another_thread_H9_SH4)
 {
     nexus::ShutdownHandle handle = Runtime::current()->shutdown_handle();
@@ -62,6 +63,7 @@ TEST(ShutdownSignal, outlives_its_runtime_H39) {
 
 // --- OS signals ---
 
+// proves: RT-30, SH-6
 TEST(Signals, wake_spawned_waiters_too_H10) {
     nexus::World world = nexus::WorldBuilder{}.build();
     RuntimeOptions options;
@@ -91,6 +93,7 @@ volatile std::sig_atomic_t chained = 0;
 void count_signal(int) { chained = chained + 1; }
 }
 
+// proves: RT-30
 TEST(Signals, previous_actions_are_chained_and_restored) {
     struct sigaction mine {};
     mine.sa_handler = &count_signal;
@@ -116,6 +119,7 @@ TEST(Signals, previous_actions_are_chained_and_restored) {
 
 // --- quiesce ---
 
+// proves: EX-81, EX-82
 TEST(Quiesce, clean_runtime_is_ok_even_with_zero_timeout) {
     nexus::World world = nexus::WorldBuilder{}.build();
     Runtime runtime{world};
@@ -134,6 +138,7 @@ TEST(Quiesce, a_self_woken_task_that_completed_is_gone_H2) {
     EXPECT_FALSE(runtime.shutdown_quiesce(1s).has_value());
 }
 
+// proves: EX-80, EX-83, QuiesceTimeout
 TEST(Quiesce, names_who_is_left) {
     nexus::World world = nexus::WorldBuilder{}.build();
     Runtime runtime{world};
@@ -152,6 +157,7 @@ TEST(Quiesce, names_who_is_left) {
     EXPECT_FALSE(runtime.shutdown_quiesce(1s, true).has_value()); // unwinds what is parked
 }
 
+// proves: EX-80, EX-83
 TEST(Quiesce, a_completed_task_held_by_a_handle_is_reported_A11) {
     nexus::World world = nexus::WorldBuilder{}.build();
     Runtime runtime{world};
@@ -167,6 +173,7 @@ TEST(Quiesce, a_completed_task_held_by_a_handle_is_reported_A11) {
 
 // --- teardown ---
 
+// proves: H-12, RT-5
 TEST(Teardown, unwinds_every_fiber_whose_destructors_read_sleep_join_and_hold_a_child) {
     std::vector<std::string> events;
     std::shared_ptr<const nexus::ShutdownStatsAtomics> stats;
@@ -197,6 +204,7 @@ TEST(Teardown, unwinds_every_fiber_whose_destructors_read_sleep_join_and_hold_a_
     EXPECT_EQ(stats->snapshot(), nexus::ShutdownStats{});
 }
 
+// proves: EX-59
 TEST(Teardown, handles_held_past_it_are_counted_and_harmless_H15) {
     nexus::JoinHandle<std::string> finished;
     nexus::JoinHandle<void> parked;
@@ -278,6 +286,7 @@ TEST(Teardown, spawning_in_a_destructor_is_refused) {
 
 // --- wakes between threads ---
 
+// proves: CW-13, H-7
 TEST(CrossWake, ten_million_wakes_none_lost) {
 #if defined(__SANITIZE_THREAD__) || defined(NEXUS_TSAN)
     constexpr std::uint64_t total = 1'000'000;

@@ -21,6 +21,7 @@ using nexus::UsageError;
 
 // --- sleep ---
 
+// proves: TM-6, TM-10, sleep, Sleep
 NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond)
 {
     const auto start = nexus::now();
@@ -31,6 +32,7 @@ NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond)
     EXPECT_EQ(clock().jumps(), 2U);
 }
 
+// proves: TM-10
 NEXUS_TEST(Sleep, zero_and_past_deadlines_return_at_once)
 {
     const auto start = nexus::now();
@@ -41,6 +43,7 @@ NEXUS_TEST(Sleep, zero_and_past_deadlines_return_at_once)
     EXPECT_EQ(clock().jumps(), 0U);
 }
 
+// proves: TM-5, sleep_until
 NEXUS_TEST(Sleep, order_is_that_of_deadlines_and_equal_deadlines_keep_their_order)
 {
     std::vector<int> order;
@@ -61,6 +64,7 @@ NEXUS_TEST(Sleep, order_is_that_of_deadlines_and_equal_deadlines_keep_their_orde
     }));
 }
 
+// proves: TM-36
 NEXUS_TEST(Sleep, the_longest_durations_saturate_H28)
 {
     auto sleeper = nexus::spawn([] { nexus::sleep(nexus::Duration::max()); });
@@ -82,6 +86,7 @@ NEXUS_TEST(Sleep, dropping_a_runtime_with_sleepers_is_clean_H12)
 // Each mode, real time, beside a fiber that yields for ever: H-13 was an early wake that slept for ever afterwards.
 class SleepInMode : public ::testing::TestWithParam<nexus::LoopMode> {};
 
+// proves: RT-10, TM-6
 TEST_P(SleepInMode, a_thousand_sleeps_each_return_and_never_early_H13) {
     nexus::World world = nexus::WorldBuilder{}.build();
     nexus::RuntimeOptions options;
@@ -114,6 +119,7 @@ TEST_P(SleepInMode, a_thousand_sleeps_each_return_and_never_early_H13) {
     });
 }
 
+// proves: TM-12
 TEST_P(SleepInMode, sleeps_in_a_row_all_return_H13) {
     nexus::World world = nexus::WorldBuilder{}.build();
     nexus::RuntimeOptions options;
@@ -146,6 +152,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, SleepInMode,
                                                                           : std::string("adaptive");
                          });
 
+// proves: TM-8
 NEXUS_TEST(Timers, two_hundred_thousand_that_never_fire_cost_the_same_each_as_two_thousand_H14)
 {
     auto& wheel = nexus::Runtime::current()->executor().timers();
@@ -161,6 +168,7 @@ NEXUS_TEST(Timers, two_hundred_thousand_that_never_fire_cost_the_same_each_as_tw
 
 // --- timeout ---
 
+// proves: TM-20, timeout, Timeout
 NEXUS_TEST(Timeout, completes_before_deadline)
 {
     EXPECT_EQ(nexus::timeout(1s,
@@ -173,6 +181,7 @@ NEXUS_TEST(Timeout, completes_before_deadline)
     EXPECT_TRUE(nexus::timeout(1s, [] {}).has_value());
 }
 
+// proves: TM-20, TM-23, Elapsed
 NEXUS_TEST(Timeout, expires)
 {
     const auto start = nexus::now();
@@ -186,6 +195,7 @@ NEXUS_TEST(Timeout, expires)
     EXPECT_EQ(nexus::now() - start, 10ms);
 }
 
+// proves: timeout_at
 NEXUS_TEST(Timeout, zero_does_not_run_its_body_TM21)
 {
     bool ran = false;
@@ -194,6 +204,7 @@ NEXUS_TEST(Timeout, zero_does_not_run_its_body_TM21)
     EXPECT_FALSE(ran);
 }
 
+// proves: TM-22
 NEXUS_TEST(Timeout, around_join_leaves_the_joined_fiber_alone)
 {
     auto slow = nexus::spawn([] {
@@ -324,6 +335,7 @@ NEXUS_TEST(Until, a_parked_wait_ends_and_a_scope_within_reports_cancelled)
 
 // --- interval ---
 
+// proves: TM-31, Interval, interval
 NEXUS_TEST(Interval, ticks)
 {
     const auto start = nexus::now();
@@ -333,6 +345,7 @@ NEXUS_TEST(Interval, ticks)
     EXPECT_EQ(tick.period(), 20ms);
 }
 
+// proves: interval_at
 NEXUS_TEST(Interval, at_a_past_start_ticks_at_once_TM31)
 {
     nexus::Interval tick = nexus::interval_at(nexus::now() - 5ms, 20ms);
@@ -343,6 +356,7 @@ NEXUS_TEST(Interval, at_a_past_start_ticks_at_once_TM31)
     EXPECT_EQ(nexus::now() - start, 15ms);
 }
 
+// proves: MissedTickBehavior
 NEXUS_TEST(Interval, burst_catches_up_delay_shifts_skip_keeps_the_line_TM32)
 {
     const auto behave = [](nexus::MissedTickBehavior behavior) {
@@ -389,9 +403,11 @@ NEXUS_TEST(Interval, reset_and_cancelled_ticks_lose_nothing_TM33)
     EXPECT_TRUE(tick.ready());
 }
 
+// proves: TM-31
 NEXUS_TEST(Interval, a_period_of_zero_is_refused)
 { EXPECT_THROW((void)nexus::interval(0ns), UsageError); }
 
+// proves: after, after_delay
 NEXUS_TEST(After, sleeps_first_TM30)
 {
     const auto start = nexus::now();

@@ -15,8 +15,10 @@ namespace {
 using namespace nexus;
 using namespace nexus_test;
 
+// proves: CA-2
 TEST(CancellationToken, not_cancelled_by_default) { EXPECT_FALSE(CancellationToken{}.is_cancelled()); }
 
+// proves: CA-1, CA-3
 TEST(CancellationToken, cancel_is_idempotent_and_clone_shares_state) {
     CancellationToken token;
     const CancellationToken copy = token;
@@ -27,6 +29,7 @@ TEST(CancellationToken, cancel_is_idempotent_and_clone_shares_state) {
     EXPECT_TRUE(copy.is_cancelled());
 }
 
+// proves: CA-8
 TEST(CancellationToken, child_sees_parent_cancel) {
     CancellationToken root;
     const CancellationToken child = root.child();
@@ -36,6 +39,7 @@ TEST(CancellationToken, child_sees_parent_cancel) {
     EXPECT_TRUE(grandchild.is_cancelled());
 }
 
+// proves: CA-8
 TEST(CancellationToken, child_cancel_does_not_affect_parent) {
     CancellationToken root;
     const CancellationToken child = root.child();
@@ -45,12 +49,14 @@ TEST(CancellationToken, child_cancel_does_not_affect_parent) {
     EXPECT_FALSE(sibling.is_cancelled());
 }
 
+// proves: CA-8
 TEST(CancellationToken, A22_child_created_after_parent_cancelled) {
     CancellationToken root;
     root.cancel();
     EXPECT_TRUE(root.child().is_cancelled());
 }
 
+// proves: CA-9
 TEST(CancellationToken, dropping_does_not_cancel) {
     CancellationToken root;
     CancellationToken child = root.child();
@@ -67,6 +73,7 @@ TEST(CancellationToken, send_sync) {
 
 // --- waiting ---
 
+// proves: CA-5
 TEST(CancellationToken, cancelled_future_ready_when_cancelled) {
     Fibers fibers;
     CancellationToken token;
@@ -74,6 +81,7 @@ TEST(CancellationToken, cancelled_future_ready_when_cancelled) {
     EXPECT_TRUE(fibers.run([&] { token.cancelled(); }).is_finished());
 }
 
+// proves: CA-2, CA-5, CancellationToken
 TEST(CancellationToken, cancelled_future_pending_then_ready) {
     Fibers fibers;
     CancellationToken token;
@@ -110,6 +118,7 @@ TEST(CancellationToken, multiple_waiters) {
     EXPECT_EQ(woken, 50);
 }
 
+// proves: CA-7
 TEST(CancellationToken, A6_drop_while_in_list) {
     Fibers fibers;
     CancellationToken token;
@@ -149,6 +158,7 @@ TEST(CancellationToken, A7_a_woken_fiber_may_use_the_token) {
     EXPECT_TRUE(fiber.is_finished());
 }
 
+// proves: CA-9
 TEST(CancellationToken, the_handle_may_go_while_a_fiber_waits) {
     Fibers fibers;
     CancellationToken root;
@@ -228,12 +238,14 @@ TEST(CancellationToken, A21_concurrent_child_creation_and_cancel) {
 
 // --- guards ---
 
+// proves: CA-10, DropGuard
 TEST(DropGuard, cancels_on_drop) {
     CancellationToken token;
     { const DropGuard guard = token.drop_guard(); }
     EXPECT_TRUE(token.is_cancelled());
 }
 
+// proves: CA-10
 TEST(DropGuard, disarm) {
     CancellationToken token;
     {
@@ -243,6 +255,7 @@ TEST(DropGuard, disarm) {
     EXPECT_FALSE(token.is_cancelled());
 }
 
+// proves: CA-10
 TEST(DropGuard, on_exception) {
     CancellationToken token;
     try {
@@ -273,6 +286,7 @@ TEST(DropGuard, nested_and_children) {
 
 // --- threads ---
 
+// proves: CA-1, CA-12
 TEST(CancellationThreads, H9_a_foreign_cancel_wakes_spawned_waiters) {
     Fibers fibers;
     CancellationToken token;
@@ -297,6 +311,7 @@ TEST(CancellationThreads, H9_a_foreign_cancel_wakes_spawned_waiters) {
     EXPECT_EQ(woken, 12);
 }
 
+// proves: CA-5
 TEST(CancellationThreads, concurrent_cancel_and_register) {
     for (int round = 0; round < 200; ++round) {
         CancellationToken token;

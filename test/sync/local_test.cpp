@@ -14,12 +14,14 @@ using namespace nexus_test;
 
 // --- construction and figures ---
 
+// proves: CH-1, CH-2
 TEST(LocalChannel, ring_buffer_rounds_up_to_power_of_two) {
     EXPECT_EQ(local::channel<int>(1).sender.capacity(), 1U);
     EXPECT_EQ(local::channel<int>(3).sender.capacity(), 4U);
     EXPECT_EQ(local::channel<int>(1000).receiver.capacity(), 1024U);
 }
 
+// proves: CH-2
 TEST(LocalChannel, ring_buffer_zero_capacity_throws) { EXPECT_THROW((void)local::channel<int>(0), UsageError); }
 
 TEST(LocalChannel, ring_buffer_wrap_around) {
@@ -32,6 +34,7 @@ TEST(LocalChannel, ring_buffer_wrap_around) {
     }
 }
 
+// proves: CH-9
 TEST(LocalChannel, depth_and_high_water) {
     auto tx_rx = local::channel<int>(8);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -47,6 +50,7 @@ TEST(LocalChannel, depth_and_high_water) {
 
 // --- try_ forms ---
 
+// proves: channel, channel::local
 TEST(LocalChannel, send_recv_single) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(4);
@@ -60,6 +64,7 @@ TEST(LocalChannel, send_recv_single) {
     EXPECT_EQ(got, 42);
 }
 
+// proves: CH-6
 TEST(LocalChannel, fifo_ordering) {
     auto tx_rx = local::channel<int>(16);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -68,6 +73,7 @@ TEST(LocalChannel, fifo_ordering) {
     for (int i = 0; i < 16; ++i) EXPECT_EQ(rx.try_recv().value(), i);
 }
 
+// proves: CH-4, CH-LOC-2
 TEST(LocalChannel, try_send_full_leaves_the_value) {
     auto tx_rx = local::channel<std::unique_ptr<int>>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -80,6 +86,7 @@ TEST(LocalChannel, try_send_full_leaves_the_value) {
     EXPECT_EQ(*second, 2);
 }
 
+// proves: CH-4
 TEST(LocalChannel, try_recv_empty) {
     auto tx_rx = local::channel<int>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -99,6 +106,7 @@ TEST(LocalChannel, sends_lvalues_by_copy) {
 
 // --- the end ---
 
+// proves: CH-4
 TEST(LocalChannel, sender_drop_signals_closed) {
     auto tx_rx = local::channel<int>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -107,6 +115,7 @@ TEST(LocalChannel, sender_drop_signals_closed) {
     EXPECT_EQ(rx.try_recv().error(), errc::closed);
 }
 
+// proves: CH-4, CH-5, CH-LOC-2
 TEST(LocalChannel, send_after_receiver_drop_returns_closed) {
     Fibers fibers;
     auto tx_rx = local::channel<std::unique_ptr<int>>(1);
@@ -120,6 +129,7 @@ TEST(LocalChannel, send_after_receiver_drop_returns_closed) {
     EXPECT_TRUE(tx.is_closed());
 }
 
+// proves: CH-5
 TEST(LocalChannel, receiver_drop_is_seen_even_with_room) {
     auto tx_rx = local::channel<int>(8);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -128,6 +138,7 @@ TEST(LocalChannel, receiver_drop_is_seen_even_with_room) {
     EXPECT_EQ(tx.try_send(1).error(), errc::closed);
 }
 
+// proves: CH-5, CH-LOC-4
 TEST(LocalChannel, recv_drains_buffer_after_all_senders_drop) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(4);
@@ -142,6 +153,7 @@ TEST(LocalChannel, recv_drains_buffer_after_all_senders_drop) {
     EXPECT_EQ(fibers.alive(), 0U);
 }
 
+// proves: CH-LOC-6
 TEST(LocalChannel, clone_sender_increments_count) {
     auto tx_rx = local::channel<int>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -153,6 +165,7 @@ TEST(LocalChannel, clone_sender_increments_count) {
     EXPECT_EQ(rx.try_recv().error(), errc::closed);
 }
 
+// proves: CH-LOC-6
 TEST(LocalChannel, last_sender_drop_wakes_receiver) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -173,6 +186,7 @@ TEST(LocalChannel, last_sender_drop_wakes_receiver) {
     EXPECT_EQ(seen, errc::closed);
 }
 
+// proves: CH-5, CH-LOC-3, CH-LOC-6
 TEST(LocalChannel, receiver_drop_wakes_blocked_senders) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -189,6 +203,7 @@ TEST(LocalChannel, receiver_drop_wakes_blocked_senders) {
     EXPECT_EQ(closed, 3);
 }
 
+// proves: CH-5
 TEST(LocalChannel, drop_values_on_channel_close) {
     {
         auto tx_rx = local::channel<Tracked>(8);
@@ -225,6 +240,7 @@ TEST(LocalChannel, a_channel_that_contains_its_own_sender_is_freed) {
     EXPECT_EQ(Tracked::alive(), 0);
 }
 
+// proves: CH-LOC-9
 TEST(LocalChannel, ends_may_go_while_a_fiber_waits) {
     Fibers fibers;
     auto channel = std::make_unique<local::Channel<int>>(local::channel<int>(1));
@@ -238,6 +254,7 @@ TEST(LocalChannel, ends_may_go_while_a_fiber_waits) {
 
 // --- waiting ---
 
+// proves: CH-LOC-1, CH-LOC-2
 TEST(LocalChannel, recv_pending_then_ready) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -252,6 +269,7 @@ TEST(LocalChannel, recv_pending_then_ready) {
     EXPECT_EQ(got, 9);
 }
 
+// proves: CH-LOC-3
 TEST(LocalChannel, send_pending_then_ready) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -267,6 +285,7 @@ TEST(LocalChannel, send_pending_then_ready) {
     EXPECT_TRUE(sent);
 }
 
+// proves: CH-LOC-4
 TEST(LocalChannel, multiple_senders_blocked_are_served_in_order) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -284,6 +303,7 @@ TEST(LocalChannel, multiple_senders_blocked_are_served_in_order) {
     EXPECT_EQ(fibers.alive(), 0U);
 }
 
+// proves: CH-8, CH-LOC-7
 TEST(LocalChannel, send_cancelled_on_drop) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -301,6 +321,7 @@ TEST(LocalChannel, send_cancelled_on_drop) {
     EXPECT_TRUE(second.is_finished());
 }
 
+// proves: CH-LOC-7
 TEST(LocalChannel, H23_a_served_sender_that_is_aborted_has_sent) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -318,6 +339,7 @@ TEST(LocalChannel, H23_a_served_sender_that_is_aborted_has_sent) {
     EXPECT_TRUE(second.is_finished());
 }
 
+// proves: CH-LOC-8
 TEST(LocalChannel, A20_H17_an_aborted_recv_leaves_nothing_behind) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -334,6 +356,7 @@ TEST(LocalChannel, A20_H17_an_aborted_recv_leaves_nothing_behind) {
     EXPECT_EQ(rx.try_recv().value(), 5);
 }
 
+// proves: CH-8
 TEST(LocalChannel, a_recv_that_is_aborted_after_a_wake_loses_nothing) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(4);
@@ -348,6 +371,7 @@ TEST(LocalChannel, a_recv_that_is_aborted_after_a_wake_loses_nothing) {
     EXPECT_EQ(rx.try_recv().error(), errc::empty);
 }
 
+// proves: CH-LOC-5
 TEST(LocalChannel, a_second_receiver_is_refused) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);
@@ -386,6 +410,7 @@ TEST(LocalChannel, recv_in_a_scope_that_ends) {
     EXPECT_TRUE(waiting.is_finished());
 }
 
+// proves: CH-8
 TEST(LocalChannel, send_in_a_scope_that_ends_keeps_the_value) {
     Fibers fibers;
     auto tx_rx = local::channel<std::unique_ptr<int>>(1);
@@ -537,6 +562,7 @@ TEST(LocalChannel, local_backpressure_ping_pong) {
     ping_pong(4, 10'000);
 }
 
+// proves: CH-6
 TEST(LocalChannel, stress_both_sides_park) {
     for (const std::size_t capacity : {1U, 2U, 16U}) {
         Fibers fibers;
@@ -563,6 +589,7 @@ TEST(LocalChannel, stress_both_sides_park) {
     }
 }
 
+// proves: CH-1
 TEST(LocalChannel, outlives_its_executor) {
     auto tx_rx = local::channel<int>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;

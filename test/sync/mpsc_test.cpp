@@ -77,6 +77,7 @@ struct CountedReference {
 };
 using CountedSlot = detail::BasicWakerSlot<base::StdAtomics, CountedReference>;
 
+// proves: CW-11, CW-22, EX-10
 TEST(WakerSlot, A3_waker_slot_uaf_when_task_freed_mid_dispatch) {
     CountedReference::Counts counts;
     CountedSlot slot;
@@ -90,6 +91,7 @@ TEST(WakerSlot, A3_waker_slot_uaf_when_task_freed_mid_dispatch) {
     EXPECT_EQ(counts.woken, 1) << "one registration, one wake";
 }
 
+// proves: CW-22, EX-10
 TEST(WakerSlot, slot_drop_releases_ref_when_still_registered) {
     CountedReference::Counts counts;
     counts.held = 1;
@@ -102,6 +104,7 @@ TEST(WakerSlot, slot_drop_releases_ref_when_still_registered) {
     EXPECT_EQ(counts.woken, 0);
 }
 
+// proves: CW-22
 TEST(WakerSlot, A4_register_during_wake_does_not_leak_ref) {
     CountedReference::Counts counts;
     CountedSlot slot;
@@ -114,6 +117,7 @@ TEST(WakerSlot, A4_register_during_wake_does_not_leak_ref) {
     EXPECT_EQ(counts.held, 0);
 }
 
+// proves: CW-22
 TEST(WakerSlot, H11_arming_and_waking_at_once_neither_tears_nor_leaks) {
     static std::atomic<int> held;
     static std::atomic<int> woken;
@@ -150,8 +154,10 @@ TEST(MpscChannel, sender_is_send_sync_and_receiver_is_send) {
     static_assert(std::is_nothrow_move_constructible_v<mpsc::Receiver<int>>);
 }
 
+// proves: CH-2
 TEST(MpscChannel, zero_capacity_throws) { EXPECT_THROW((void)mpsc::channel<int>(0), UsageError); }
 
+// proves: channel, channel::mpsc
 TEST(MpscChannel, send_recv_single) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(4);
@@ -169,6 +175,7 @@ TEST(MpscChannel, fifo_ordering) {
     for (int i = 0; i < 16; ++i) EXPECT_EQ(ch.receiver.try_recv().value(), i);
 }
 
+// proves: CH-4, CH-MP-2
 TEST(MpscChannel, try_send_full_leaves_the_value) {
     auto ch = mpsc::channel<std::unique_ptr<int>>(1);
     ASSERT_TRUE(ch.sender.try_send(std::make_unique<int>(1)));
@@ -182,6 +189,7 @@ TEST(MpscChannel, try_recv_empty) {
     EXPECT_EQ(ch.receiver.try_recv().error(), errc::empty);
 }
 
+// proves: CH-5
 TEST(MpscChannel, sender_drop_signals_closed) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(2);
@@ -199,6 +207,7 @@ TEST(MpscChannel, sender_drop_signals_closed) {
     EXPECT_EQ(ch.receiver.try_recv().error(), errc::closed);
 }
 
+// proves: CH-5, CH-MP-2, CH-MP-7
 TEST(MpscChannel, receiver_drop_signals_closed) {
     Fibers fibers;
     auto ch = mpsc::channel<std::unique_ptr<int>>(4);
@@ -210,6 +219,7 @@ TEST(MpscChannel, receiver_drop_signals_closed) {
     EXPECT_TRUE(ch.sender.is_closed());
 }
 
+// proves: CH-5
 TEST(MpscChannel, values_are_destroyed_with_the_receiver) {
     auto ch = mpsc::channel<Tracked>(4);
     (void)ch.sender.try_send(Tracked(1));
@@ -233,6 +243,7 @@ TEST(MpscChannel, waiting_send_without_a_runtime_is_refused) {
     EXPECT_THROW((void)ch.receiver.recv(), UsageError);
 }
 
+// proves: CH-MP-5
 TEST(MpscChannel, H23_waiting_senders_are_served_in_order_and_not_overtaken) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(1);
@@ -248,6 +259,7 @@ TEST(MpscChannel, H23_waiting_senders_are_served_in_order_and_not_overtaken) {
     EXPECT_EQ(fibers.alive(), 0U);
 }
 
+// proves: CH-MP-3
 TEST(MpscChannel, H23_two_sends_on_one_sender_are_both_woken) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(1);
@@ -262,6 +274,7 @@ TEST(MpscChannel, H23_two_sends_on_one_sender_are_both_woken) {
     EXPECT_TRUE(first.is_finished() && second.is_finished());
 }
 
+// proves: CH-MP-6
 TEST(MpscChannel, A19_sender_drop_while_queued_in_waiter_list) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(1);
@@ -291,6 +304,7 @@ TEST(MpscChannel, H23_a_served_sender_that_is_aborted_has_sent) {
     EXPECT_TRUE(second.is_finished());
 }
 
+// proves: CH-MP-7
 TEST(MpscChannel, multiple_senders_dropped_then_receiver_dropped) {
     Fibers fibers;
     auto ch = mpsc::channel<Tracked>(1);
@@ -308,6 +322,7 @@ TEST(MpscChannel, multiple_senders_dropped_then_receiver_dropped) {
     EXPECT_EQ(Tracked::alive(), 0);
 }
 
+// proves: CH-MP-8, H-17
 TEST(MpscChannel, A20_mpsc_recv_future_drop_clears_slot) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(1);
@@ -322,6 +337,7 @@ TEST(MpscChannel, A20_mpsc_recv_future_drop_clears_slot) {
     EXPECT_EQ(ch.receiver.try_recv().value(), 7);
 }
 
+// proves: CH-8
 TEST(MpscChannel, scopes_end_waits_and_nothing_is_lost) {
     Fibers fibers;
     auto ch = mpsc::channel<std::unique_ptr<int>>(1);
@@ -354,6 +370,7 @@ TEST(MpscChannel, served_and_timed_out_at_once_counts_as_sent) {
     EXPECT_EQ(ch.receiver.try_recv().value(), 1);
 }
 
+// proves: CH-9
 TEST(MpscChannel, figures) {
     auto ch = mpsc::channel<int>(4);
     EXPECT_EQ(ch.sender.capacity(), 4U);
@@ -396,6 +413,7 @@ TEST(MpscChannel, mpsc_backpressure_single_sender) {
 }
 TEST(MpscChannel, mpsc_backpressure_multiple_senders) { backpressure(4, 1'000, 4); }
 
+// proves: CH-1, CH-MP-1
 TEST(MpscChannel, outlives_its_executor) {
     auto ch = mpsc::channel<int>(1);
     {
@@ -411,6 +429,7 @@ TEST(MpscChannel, outlives_its_executor) {
 
 // --- threads ---
 
+// proves: CH-MP-2, H-9
 TEST(MpscThreads, cross_thread_try_send) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(4);
@@ -421,6 +440,7 @@ TEST(MpscThreads, cross_thread_try_send) {
     EXPECT_EQ(got, 5);
 }
 
+// proves: CH-MP-6
 TEST(MpscThreads, cross_thread_sender_drop) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(4);
@@ -431,6 +451,7 @@ TEST(MpscThreads, cross_thread_sender_drop) {
     EXPECT_TRUE(closed);
 }
 
+// proves: CH-MP-1
 TEST(MpscThreads, the_receiver_moves_to_another_runtime) {
     auto ch = mpsc::channel<int>(2);
     int got = 0;
@@ -484,6 +505,7 @@ constexpr int stress_sends = 62'500;
 #endif
 
 // A million sends from four threads in all. Both sides park all the time with small capacities (H-7, H-22).
+// proves: CH-6, CH-MP-3, H-7
 TEST(MpscThreads, H22_a_million_sends_capacity_4) { send_from_fibers_of_threads(4, stress_sends, 4); }
 TEST(MpscThreads, H22_a_million_sends_capacity_16) { send_from_fibers_of_threads(4, stress_sends, 16); }
 TEST(MpscThreads, H22_a_million_sends_capacity_128) { send_from_fibers_of_threads(4, stress_sends, 128); }
@@ -515,6 +537,7 @@ TEST(MpscThreads, cross_thread_multiple_producers_without_runtime) {
 }
 
 // The sender pushes and leaves between the receiver's look at the ring and its look at the senders.
+// proves: CH-MP-4
 TEST(MpscThreads, H35_the_last_value_comes_before_the_end) {
     Fibers fibers;
     std::barrier start(2);

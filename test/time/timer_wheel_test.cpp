@@ -56,6 +56,7 @@ TEST_F(TimerWheelTest, is_empty_at_first) {
     EXPECT_EQ(wheel.advance(never), 0U);
 }
 
+// proves: TM-2
 TEST_F(TimerWheelTest, fires_once_at_its_deadline) {
     Probe& timer = armed(1, 1000);
     EXPECT_TRUE(timer.armed());
@@ -68,6 +69,7 @@ TEST_F(TimerWheelTest, fires_once_at_its_deadline) {
     EXPECT_EQ(log, Ids{1});
 }
 
+// proves: TM-1, TM-6
 TEST_F(TimerWheelTest, H13_never_fires_early) {
     for (unsigned bit = 0; bit < 63; ++bit) {
         for (std::int64_t offset : {-1, 0, 1}) {
@@ -96,6 +98,7 @@ TEST_F(TimerWheelTest, H13_never_fires_early_after_time_crept_close) {
     EXPECT_EQ(log, Ids{1});
 }
 
+// proves: TM-5
 TEST_F(TimerWheelTest, fires_in_order_of_deadlines_whatever_the_order_of_arming) {
     armed(4, 3600 * second);
     armed(2, 5);
@@ -114,6 +117,7 @@ TEST_F(TimerWheelTest, equal_deadlines_fire_in_arming_order_within_a_slot) {
     EXPECT_EQ(log, (Ids{0, 1, 2, 3, 4, 5}));
 }
 
+// proves: TM-5
 TEST_F(TimerWheelTest, equal_deadlines_keep_arming_order_across_cascades) {
     const std::int64_t deadline = 3600 * second;
     Ids expected;
@@ -147,6 +151,7 @@ TEST_F(TimerWheelTest, past_deadlines_fire_at_the_next_advance_in_order) {
     EXPECT_EQ(log, (Ids{1, 2, 3}));
 }
 
+// proves: TM-2
 TEST_F(TimerWheelTest, H12_cancel_unlinks_at_once) {
     Probe& timer = armed(1, second);
     wheel.cancel(timer);
@@ -168,6 +173,7 @@ TEST_F(TimerWheelTest, cancelling_what_is_not_armed_has_no_effect) {
     EXPECT_EQ(log, Ids{2});
 }
 
+// proves: TM-2
 TEST_F(TimerWheelTest, arming_an_armed_timer_moves_it) {
     Probe& timer = armed(1, 10);
     wheel.arm(timer, 5 * second);
@@ -178,6 +184,7 @@ TEST_F(TimerWheelTest, arming_an_armed_timer_moves_it) {
     EXPECT_EQ(wheel.advance(6 * second), 0U);
 }
 
+// proves: TM-4
 TEST_F(TimerWheelTest, next_deadline_is_exact_without_cancelling) {
     for (int i = 0; i < 1000; ++i) armed(i, (i * 7919 % 1000 + 1) * 40 * second);
     for (std::int64_t i = 1; i <= 1000; ++i) {
@@ -198,6 +205,7 @@ TEST_F(TimerWheelTest, next_deadline_is_a_lower_bound_after_cancelling_and_corre
     EXPECT_EQ(wheel.advance(500 * second), 1U);
 }
 
+// proves: TM-4
 TEST_F(TimerWheelTest, stale_lower_bounds_cost_few_wakeups) {
     std::vector<Probe*> many;
     for (int i = 0; i < 1000; ++i) many.push_back(&armed(i, 100 * second + i));
@@ -265,6 +273,7 @@ TEST_F(TimerWheelTest, H28_never_is_armed_but_does_not_fire) {
     EXPECT_TRUE(wheel.empty());
 }
 
+// proves: TM-1
 TEST_F(TimerWheelTest, H28_limits_of_int64) {
     TimerWheel own{lowest};
     Probe first{log, 1};
@@ -285,6 +294,7 @@ TEST_F(TimerWheelTest, H28_limits_of_int64) {
     EXPECT_EQ(log, (Ids{1, 2, 3, 4}));
 }
 
+// proves: TM-36
 TEST_F(TimerWheelTest, H28_saturating_add) {
     EXPECT_EQ(saturating_add(1, 2), 3);
     EXPECT_EQ(saturating_add(second, never), never);
@@ -349,12 +359,14 @@ std::uint64_t work_beside(int pending) {
     return wheel.work_done();
 }
 
+// proves: TM-8
 TEST(TimerWheel, H14_cost_of_advance_does_not_depend_on_what_pends) {
     const std::uint64_t few = work_beside(2'000);
     EXPECT_EQ(work_beside(200'000), few);
     EXPECT_LE(few, 10'000U * 5);
 }
 
+// proves: TM-4
 TEST(TimerWheel, H14_empty_slots_are_jumped_over) {
     std::vector<int> log;
     Probe timer{log};
