@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <vector>
 
 namespace {
@@ -254,16 +255,20 @@ TEST(CancelState, A7_what_a_cancel_wakes_may_use_the_same_state) {
 }
 
 TEST(CancelState, A8_a_cancel_that_cannot_get_memory_has_not_happened) {
-    // Room for what is collected is made before the flag goes up; the lock is released by its guard either way. What
-    // can be seen from outside: after an ordinary cancel the lock is free.
+    // The memory is asked for under the lock: it must be free afterwards, and the waiter still in its place.
     with_waiter([](CancelWaiter& waiter) {
         const auto state = std::make_shared<CancelState>();
         ASSERT_TRUE(state->add(waiter));
-        state->cancel();
+        if (fail_next_allocation()) {
+            EXPECT_THROW(state->cancel(), std::bad_alloc);
+        }
+        EXPECT_FALSE(state->cancelled());
         on_another_thread([&state] {
-            EXPECT_EQ(state->waiter_count(), 0U);
+            EXPECT_EQ(state->waiter_count(), 1U);
             state->cancel();
         });
+        EXPECT_TRUE(state->cancelled());
+        EXPECT_EQ(state->waiter_count(), 0U);
     });
 }
 

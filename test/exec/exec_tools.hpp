@@ -125,4 +125,7 @@ void on_another_thread(F&& function) {
 /// a pattern, so that a pointer read from one leads nowhere. Sanitizers do better: then 0, and nothing is filled.
 [[nodiscard]] std::int64_t blocks_in_use() noexcept;
 
+/// The next operator new of this thread throws std::bad_alloc. False where sanitizers own the heap: then nothing fails.
+[[nodiscard]] bool fail_next_allocation() noexcept;
+
 } // namespace nexus::test

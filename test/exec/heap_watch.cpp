@@ -1,4 +1,4 @@
-// Replaces operator new and delete of the test program: counts what is in use, and fills what is freed.
+// Replaces operator new and delete of the test program: counts what is in use, fills what is freed, fails on request.
 #include "exec_tools.hpp"
 
 #include "nexus/base/atomic.hpp"
@@ -12,6 +12,7 @@
 
 namespace nexus::test {
 std::int64_t blocks_in_use() noexcept { return 0; }
+bool fail_next_allocation() noexcept { return false; }
 } // namespace nexus::test
 
 #else
@@ -20,8 +21,13 @@ namespace {
 
 constinit nexus::base::Atomic<std::int64_t> in_use{0};
 constexpr int freed_pattern = 0xDD;
+constinit thread_local bool fail_next = false;
 
 void* take(std::size_t bytes, std::size_t alignment) {
+    if (fail_next) {
+        fail_next = false;
+        throw std::bad_alloc();
+    }
     void* block = alignment <= alignof(std::max_align_t)
                       ? std::malloc(bytes)
                       : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
@@ -54,6 +60,10 @@ void operator delete(void* block, std::size_t, std::align_val_t) noexcept { give
 
 namespace nexus::test {
 std::int64_t blocks_in_use() noexcept { return in_use.load_relaxed(); }
+bool fail_next_allocation() noexcept {
+    fail_next = true;
+    return true;
+}
 } // namespace nexus::test
 
 #endif

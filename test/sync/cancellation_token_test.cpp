@@ -136,12 +136,18 @@ TEST(CancellationToken, A6_drop_while_in_list) {
 TEST(CancellationToken, A5_waiting_again_and_again_leaves_nothing) {
     Fibers fibers;
     CancellationToken token;
-    (void)fibers.run([&] {
+    auto fiber = fibers.run([&] {
         for (int i = 0; i < 100; ++i) {
-            EXPECT_EQ(timeout(Duration(0), [&] { token.cancelled(); }).error(), errc::timed_out);
+            EXPECT_EQ(timeout(1ms, [&] { token.cancelled(); }).error(), errc::timed_out);
+            EXPECT_EQ(token.cancel_state()->waiter_count(), 0U);
         }
-        (void)try_select(token);
+        EXPECT_FALSE(try_select(token));
     });
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_EQ(token.cancel_state()->waiter_count(), 1U);
+        fibers.advance(1ms);
+    }
+    EXPECT_TRUE(fiber.is_finished());
     EXPECT_EQ(token.cancel_state()->waiter_count(), 0U);
 }
 
