@@ -27,6 +27,7 @@ TEST(Ring, impossible_capacities_are_usage_errors) {
     EXPECT_THROW(Ring<int>{std::numeric_limits<std::size_t>::max()}, UsageError);
 }
 
+// proves: S-130, S-131
 TEST(Ring, is_first_in_first_out_and_full_at_its_capacity) {
     Ring<int> ring{4};
     EXPECT_TRUE(ring.empty());
@@ -68,6 +69,7 @@ TEST(Ring, holds_what_can_only_be_moved) {
     EXPECT_EQ(*ring.front(), 3);
 }
 
+// proves: S-135
 TEST(Ring, destroys_what_is_left_oldest_first) {
     struct Loud {
         Loud(std::vector<int>& log_, int id_) : log(&log_), id(id_) {}

@@ -126,7 +126,7 @@ TEST(SeedMiriCancel, cancel_many_waker_changes) {
     EXPECT_TRUE(last.is_finished());
 }
 
-// proves: CA-9
+// proves: CA-9, S-272
 TEST(SeedCancel, drop_without_cancel_cleans_up) {
     const std::int64_t before = blocks_in_use();
     {

@@ -155,11 +155,22 @@ TYPED_TEST(SeedChannels, stress_high_throughput) {
     EXPECT_EQ(sum, count * (count - 1) / 2);
 }
 
+// proves: S-155
+TYPED_TEST(SeedChannels, stress_sequential_send_recv) {
+    auto channel = TypeParam::template make<int>(8);
+    for (int i = 0; i < 50'000; ++i) {
+        ASSERT_TRUE(channel.sender.try_send(int{i}));
+        ASSERT_EQ(channel.receiver.try_recv().value(), i);
+    }
+    EXPECT_EQ(channel.receiver.depth(), 0U);
+}
+
 // --- miri_channel ---
 
+// proves: S-156, S-284
 TYPED_TEST(SeedChannels, fill_and_drain) {
     auto channel = TypeParam::template make<std::string>(8);
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 100; ++round) {
         for (int i = 0; i < 8; ++i) EXPECT_TRUE(channel.sender.try_send(std::string(40, 'a')));
         EXPECT_EQ(channel.sender.try_send(std::string("x")).error(), errc::full);
         for (int i = 0; i < 8; ++i) EXPECT_EQ(channel.receiver.try_recv().value(), std::string(40, 'a'));
@@ -167,6 +178,7 @@ TYPED_TEST(SeedChannels, fill_and_drain) {
     }
 }
 
+// proves: S-285, S-286, S-295
 TYPED_TEST(SeedChannels, channel_drop_tracker) {
     {
         auto channel = TypeParam::template make<Tracked>(8);
@@ -178,6 +190,7 @@ TYPED_TEST(SeedChannels, channel_drop_tracker) {
     EXPECT_EQ(Tracked::alive(), 0) << "what was still in it is destroyed once";
 }
 
+// proves: S-142, S-164, S-294
 TYPED_TEST(SeedChannels, multiple_senders_sequential) {
     auto channel = TypeParam::template make<int>(16);
     std::vector<decltype(channel.sender)> senders(4, channel.sender);
@@ -186,6 +199,7 @@ TYPED_TEST(SeedChannels, multiple_senders_sequential) {
 }
 
 // A parked receive that is dropped leaves nothing that the next send could touch.
+// proves: S-300
 TYPED_TEST(SeedChannels, recv_drop_no_ub) {
     Fibers fibers;
     auto channel = TypeParam::template make<int>(1);

@@ -340,6 +340,7 @@ TEST_F(SeedRuntime, join_handle_detach) {
 
 // --- shutdown_quiesce ---
 
+// proves: S-368
 TEST(SeedQuiesce, clean_runtime) {
     RealTime real;
     EXPECT_FALSE(real.runtime.shutdown_quiesce(100ms).has_value());
@@ -389,6 +390,7 @@ TEST(SeedQuiesce, drains_cross_queue) {
     EXPECT_EQ(real.runtime.executor().outstanding_tasks(), 0U);
 }
 
+// proves: S-367
 TEST(SeedQuiesce, EX84_producers_first_then_quiesce_then_destruction) {
     std::shared_ptr<const ShutdownStatsAtomics> stats;
     {
@@ -465,6 +467,7 @@ TEST_F(SeedRuntime, EX83_quiesce_fires_no_timer_and_does_no_io) {
 
 // --- shutdown_stats ---
 
+// proves: S-378
 TEST(SeedShutdownStats, clean_runtime_zero_counters) {
     std::shared_ptr<const ShutdownStatsAtomics> stats;
     {

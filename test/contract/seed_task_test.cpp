@@ -36,7 +36,7 @@ TEST(SeedTask, task_header_size) {
     EXPECT_LE(sizeof(detail::TypedTask<std::array<char, 64>>), CrossWake::slot_bytes) << "small outputs fit a slot";
 }
 
-// proves: EX-2
+// proves: EX-2, S-320
 TEST(SeedTask, task_layout_offsets) {
     Executor executor;
     JoinHandle<std::uint64_t> handle = executor.spawn_boxed([] { return std::uint64_t{1}; });
@@ -541,7 +541,7 @@ TEST(SeedWaker, ten_clones_one_free) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
-// proves: TK-3
+// proves: TK-3, S-207
 TEST(SeedWaker, A18_copies_allocate_nothing) {
     Parked parked;
     const std::uint64_t calls = heap_calls();

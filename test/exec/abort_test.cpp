@@ -31,7 +31,7 @@ TEST(Abort, H1_a_parked_fiber_is_unwound_in_the_next_cycle) {
     EXPECT_EQ(executor.stacks().stats().in_use, 0U);
 }
 
-// proves: EX-9, EX-52, EX-54
+// proves: EX-9, EX-52, EX-54, S-74
 TEST(Abort, an_unstarted_fiber_never_starts_and_its_closure_goes) {
     Count count;
     Executor executor;
@@ -60,7 +60,7 @@ TEST(Abort, a_ready_fiber_stops_at_the_wait_it_comes_back_from) {
     EXPECT_LE(steps, 2);
 }
 
-// proves: EX-54
+// proves: EX-54, S-75
 TEST(Abort, a_finished_fiber_cannot_be_aborted) {
     Executor executor;
     JoinHandle<int> handle = executor.spawn_boxed([] { return 8; });

@@ -160,7 +160,7 @@ void with_waiter(F&& body) {
     EXPECT_TRUE(ran);
 }
 
-// proves: CA-4, CA-6, CA-7
+// proves: CA-4, CA-6, CA-7, S-100, S-271, S-275, S-279
 TEST(CancelState, a_waiter_is_linked_until_it_leaves_or_the_flag_is_raised) {
     with_waiter([](CancelWaiter& waiter) {
         const auto state = std::make_shared<CancelState>();
@@ -197,6 +197,7 @@ TEST(CancelState, waiters_are_woken_in_order_of_arrival) {
     EXPECT_EQ(order, (std::vector{0, 1, 2}));
 }
 
+// proves: S-277
 TEST(CancelState, A5_waiting_again_and_again_allocates_nothing) {
     with_waiter([](CancelWaiter& waiter) {
         const auto state = std::make_shared<CancelState>();

@@ -348,7 +348,7 @@ TEST(CrossWake, no_wake_from_another_thread_is_lost) {
 
 // --- the last reference ---
 
-// proves: A-9, CW-20, CW-21, EX-12, EX-43
+// proves: A-9, CW-20, CW-21, EX-12, EX-43, S-40, S-41
 TEST(CrossWake, dispose_terminal_on_executor_defers) {
     Executor executor;
     JoinHandle<int> handle = executor.spawn_boxed([] { return 1; });
@@ -392,7 +392,7 @@ TEST(CrossWake, executor_drop_handles_terminal_in_cross_queue) {
     EXPECT_EQ(blocks_in_use(), before);
 }
 
-// proves: EX-13
+// proves: EX-13, S-32, S-33
 TEST(CrossWake, waker_roundtrip_and_identity) {
     Executor executor;
     Waker one;

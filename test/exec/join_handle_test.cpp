@@ -40,7 +40,7 @@ void in_fiber(Executor& executor, F&& body) {
     settle(executor);
 }
 
-// proves: JoinHandle
+// proves: JoinHandle, S-70, S-71
 TEST(JoinHandle, EX51_join_suspends_until_there_is_a_value) {
     Executor executor;
     std::vector<std::string> seen;
@@ -105,7 +105,7 @@ TEST(JoinHandle, EX57_output_taken_by_join) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
-// proves: EX-56
+// proves: EX-56, S-21, S-76
 TEST(JoinHandle, EX57_output_of_a_handle_dropped_after_completion) {
     Count count;
     Executor executor;
@@ -161,7 +161,7 @@ TEST(JoinHandle, EX57_output_when_the_executor_goes_first) {
     EXPECT_EQ(blocks_in_use(), before);
 }
 
-// proves: EX-9
+// proves: EX-9, S-20
 TEST(JoinHandle, EX57_output_when_a_local_destructor_throws_after_the_return_A15) {
     struct Throws {
         ~Throws() noexcept(false) { throw std::runtime_error("from a destructor"); }
@@ -203,6 +203,7 @@ TEST(JoinHandle, EX57_output_whose_move_throws_on_the_way_out) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
+// proves: S-78
 TEST(JoinHandle, EX58_outputs_of_every_kind) {
     struct Empty {};
     struct Large {

@@ -83,7 +83,7 @@ TEST(Teardown, EX72_handles_and_wakers_that_outlive_it_are_counted_each) {
     EXPECT_EQ(blocks_in_use(), before) << "they stay harmless, and give back what they held";
 }
 
-// proves: EX-72, ShutdownStats::aborted_unwinds, ShutdownStats::leaked_box_tasks
+// proves: EX-72, ShutdownStats::aborted_unwinds, ShutdownStats::leaked_box_tasks, S-410
 TEST(Teardown, A14_while_an_exception_unwinds_survivors_count_as_leaked) {
     std::shared_ptr<ShutdownStatsAtomics> stats;
     Waker waker;

@@ -122,7 +122,7 @@ TEST(Waker, of_an_ended_fiber_says_so) {
     EXPECT_EQ(executor.outstanding_tasks(), 0U);
 }
 
-// proves: EX-10, EX-12, EX-13
+// proves: EX-10, EX-12, EX-13, S-208
 TEST(Waker, copies_count_and_moves_do_not) {
     Executor executor;
     Waker waker;

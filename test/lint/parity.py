@@ -32,15 +32,15 @@ def contract(lint, parity):
 def proofs(lint, parity):
     text = lint.read(DATA)
     awaited = parity.data['awaited']
-    for what in list(parity.names) + parity.clauses:
+    for what in parity.everything:
         missing = parity.verdict(what) == 'missing'
         if missing and what not in awaited:
             lint.find(DATA, line_of(text, f'"{what}"'), f'{what} {MISSING}')
         if not missing and what in awaited:
             lint.find(DATA, line_of(text, f'"{what}"'), f'{what} is awaited no longer: tools/parity --write')
-        if what in parity.proofs and what in parity.data['not_applicable']:
+        if what in parity.proofs and what in parity.reasons:
             lint.find(DATA, line_of(text, f'"{what}"'), f'{what} is proven and not applicable at once')
-    for what in awaited + list(parity.data['not_applicable']):
+    for what in awaited + list(parity.reasons):
         if not parity.known(what):
             lint.find(DATA, line_of(text, f'"{what}"'), f'{what} is neither a clause nor a name')
     for path, line, problem in parity.problems:

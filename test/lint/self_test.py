@@ -21,7 +21,8 @@ def parity_cases():
         'docs/seed-contract.md': '| EX-1 | it does | same |\n| EX-2 | it has | same |\n',
         'docs/seed-parity.json': json.dumps({
             'clauses': {'EX': '1-2'}, 'cited_only': {}, 'names': [{'seed': 'Task', 'nexus': 'f', 'header': 'nexus/a.hpp'}],
-            'not_applicable': {'EX-2': 'It is otherwise.'}, 'awaited': []}),
+            'tests': [{'group': 'a.rs', 'suites': 'A', 'first': 1, 'tests': 'it_does it_has'}],
+            'not_applicable': {'EX-2 S-2': 'It is otherwise.'}, 'awaited': []}),
         'nexus/a.hpp': HEADER + 'void f(); // EX-1\n',
         'test/a_test.cpp': '// proves: Task\nTEST(A, EX1_it_does) {}\n',
     }
@@ -37,7 +38,9 @@ def parity_cases():
     return [
         case(None),
         case('is not what the tests say', page=False),
-        case('EX-2 lacks a proof', data=changed('"EX-2": "It is otherwise."', '')),
+        case('EX-2 lacks a proof', data=changed('"EX-2 S-2": "It is otherwise."', '')),
+        case('S-2 lacks a proof', data=changed('EX-2 S-2', 'EX-2')),
+        case('S-1 lacks a proof', test='// proves: Task\nTEST(B, EX1_it_does) {}\n'),
         case('EX-2 is proven and not applicable', test='// proves: EX-2, Task\nTEST(A, EX1_it_does) {}\n'),
         case('EX-1 lacks a proof', test='// proves: Task\nTEST(A, DISABLED_EX1_it_does) {}\n'),
         case('Task lacks a proof', test='TEST(A, EX1_it_does) {}\n'),

@@ -21,7 +21,7 @@ std::string ask(TcpStream& stream, std::string_view text) {
     return text_of(reply);
 }
 
-// proves: NET-5, NET-9, TcpListener, TcpStream, net
+// proves: NET-5, NET-9, TcpListener, TcpStream, net, S-202
 TEST(SeedNetTcp, echo_basic) {
     in_runtime([] {
         TcpListener listener = listen_on_loopback();
@@ -127,7 +127,7 @@ TEST(SeedNetTcp, socket_options_on_stream) {
     });
 }
 
-// proves: NET-10, TcpSocket
+// proves: NET-10, TcpSocket, S-203
 TEST(SeedNetTcp, socket_builder_bind_listen) {
     in_runtime([] {
         TcpSocket socket = TcpSocket::v4().value();

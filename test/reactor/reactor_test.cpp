@@ -506,6 +506,7 @@ TEST(Reactor, registering_can_be_tried_again_after_it_failed) {
     EXPECT_TRUE(outcome->has_value());
 }
 
+// proves: S-123
 TEST(Reactor, waiting_needs_a_fiber_and_a_reactor) {
     SocketPair pair;
     IoSource source(pair.near.get());

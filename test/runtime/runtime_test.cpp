@@ -215,7 +215,7 @@ TEST_F(RuntimeTest, spawn_outside_runtime_panics) {
     }
 }
 
-// proves: RT-2
+// proves: RT-2, S-381
 TEST_F(RuntimeTest, a_second_runtime_on_the_thread_is_refused_and_a_later_one_is_not_A31) {
     World second = WorldBuilder{}.build();
     EXPECT_THROW(Runtime{second}, UsageError);

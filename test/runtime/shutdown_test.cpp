@@ -46,6 +46,7 @@ NEXUS_TEST(ShutdownSignal, a_waiter_that_gives_up_leaves_nothing_behind)
     EXPECT_EQ(handle.signal().cancel_state()->waiter_count(), 0U);
 }
 
+// proves: S-119
 TEST(ShutdownSignal, current_panics_outside_runtime) {
     EXPECT_THROW((void)nexus::ShutdownSignal::current(), UsageError);
 }

@@ -71,7 +71,7 @@ TEST_F(SlabTest, spawn_slab_without_slab_panics) {
     });
 }
 
-// proves: SL-4
+// proves: SL-4, S-264, S-379, spawn_slab
 TEST_F(SlabTest, spawn_slab_with_slab) {
     Runtime runtime = Runtime::builder(world).slab(ByteSlab::unbounded({.slots = 4})).build();
     EXPECT_EQ(runtime.block_on([] { return nexus::spawn_slab([] { return 42; }).join(); }), 42);
@@ -93,7 +93,7 @@ TEST_F(SlabTest, mixed_spawn_and_spawn_slab) {
     EXPECT_EQ(order, (std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
 
-// proves: SL-5, SL-6
+// proves: SL-5, SL-6, EX-3, MIN_SLOT_SIZE, S-266, SlabClaim, claim_slab
 TEST_F(SlabTest, claim_slab_spawn_executes) {
     Runtime runtime = Runtime::builder(world).slab_bounded({.slots = 1}).build();
     runtime.block_on([] {
@@ -123,7 +123,7 @@ TEST_F(SlabTest, claim_slab_drop_returns_slot) {
     });
 }
 
-// proves: SL-1, SL-5
+// proves: SL-1, SL-5, try_claim_slab
 TEST_F(SlabTest, try_claim_slab_returns_none_when_full) {
     Runtime runtime = Runtime::builder(world).slab_bounded({.slots = 2}).build();
     runtime.block_on([] {
@@ -203,7 +203,7 @@ TEST_F(SlabTest, a_slot_stays_taken_while_the_handle_lives) {
     });
 }
 
-// proves: SL-1
+// proves: SL-1, ByteSlab
 TEST_F(SlabTest, an_unbounded_slab_grows_by_chunks_and_keeps_them) {
     Runtime runtime = Runtime::builder(world).slab_unbounded({.slots = 4}).build();
     runtime.block_on([&] {
@@ -219,7 +219,7 @@ TEST_F(SlabTest, an_unbounded_slab_grows_by_chunks_and_keeps_them) {
 
 // --- sizes, alignment, mistakes ---
 
-// proves: SL-4, SL-6
+// proves: SL-4, SL-6, EX-3, H-25, TASK_HEADER_SIZE
 TEST_F(SlabTest, an_output_that_does_not_fit_is_refused_and_nothing_is_lost) {
     Runtime runtime = Runtime::builder(world).slab_bounded({.slots = 1, .slot_bytes = nexus::task_header_size}).build();
     runtime.block_on([&] {
@@ -279,6 +279,7 @@ TEST_F(SlabTest, impossible_slabs_are_refused) {
     EXPECT_THROW(executor.install_slab(ByteSlab::bounded()), UsageError);
 }
 
+// proves: RT-3, RuntimeBuilder
 TEST_F(SlabTest, the_last_slab_given_to_the_builder_wins) {
     Runtime runtime = Runtime::builder(world).slab_bounded({.slots = 3}).slab_bounded({.slots = 5}).build();
     EXPECT_EQ(runtime.slab_stats().slots, 5U);
@@ -300,6 +301,7 @@ TEST_F(SlabTest, stacks_of_the_slab_are_its_own) {
 
 // --- ends (slab_shutdown_bug of the seed) ---
 
+// proves: A-2, S-375
 TEST_F(SlabTest, an_unfinished_slab_task_at_the_end_of_the_runtime) {
     int alive = 0;
     {
@@ -360,6 +362,7 @@ TEST_F(SlabTest, two_block_on_calls_share_the_slab) {
     }
 }
 
+// proves: SL-10
 TEST_F(SlabTest, a_waker_of_a_slab_task_that_outlives_the_runtime_is_harmless) {
     std::optional<nexus::Waker> waker;
     {

@@ -21,7 +21,7 @@ using nexus::UsageError;
 
 // --- sleep ---
 
-// proves: TM-6, TM-10, sleep, Sleep
+// proves: TM-6, TM-10, sleep, Sleep, S-62
 NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond)
 {
     const auto start = nexus::now();
@@ -32,7 +32,7 @@ NEXUS_TEST(Sleep, completes_at_its_deadline_to_the_nanosecond)
     EXPECT_EQ(clock().jumps(), 2U);
 }
 
-// proves: TM-10
+// proves: TM-10, S-64, S-65
 NEXUS_TEST(Sleep, zero_and_past_deadlines_return_at_once)
 {
     const auto start = nexus::now();
@@ -168,7 +168,7 @@ NEXUS_TEST(Timers, two_hundred_thousand_that_never_fire_cost_the_same_each_as_tw
 
 // --- timeout ---
 
-// proves: TM-20, timeout, Timeout
+// proves: TM-20, timeout, Timeout, S-66
 NEXUS_TEST(Timeout, completes_before_deadline)
 {
     EXPECT_EQ(nexus::timeout(1s,
@@ -181,7 +181,7 @@ NEXUS_TEST(Timeout, completes_before_deadline)
     EXPECT_TRUE(nexus::timeout(1s, [] {}).has_value());
 }
 
-// proves: TM-20, TM-23, Elapsed
+// proves: TM-20, TM-23, Elapsed, S-67
 NEXUS_TEST(Timeout, expires)
 {
     const auto start = nexus::now();
@@ -335,7 +335,7 @@ NEXUS_TEST(Until, a_parked_wait_ends_and_a_scope_within_reports_cancelled)
 
 // --- interval ---
 
-// proves: TM-31, Interval, interval
+// proves: TM-31, Interval, interval, S-68
 NEXUS_TEST(Interval, ticks)
 {
     const auto start = nexus::now();
@@ -415,7 +415,7 @@ NEXUS_TEST(After, sleeps_first_TM30)
     EXPECT_EQ(nexus::after(start + 5ms, [] { return nexus::now(); }) - start, 5ms);
 }
 
-// proves: TM-10
+// proves: TM-10, TimerHandle
 NEXUS_TEST(TimerHandle, does_what_the_free_functions_do)
 {
     const nexus::TimerHandle timer = nexus::TimerHandle::current();
@@ -439,7 +439,7 @@ NEXUS_TEST(TimerHandle, does_what_the_free_functions_do)
         .join();
 }
 
-// proves: H-20
+// proves: H-20, TM-37
 TEST(TimerHandle, H20_outlives_its_runtime) {
     nexus::World world = nexus::WorldBuilder{}.build();
     std::optional<nexus::TimerHandle> timer;

@@ -18,7 +18,7 @@ using namespace nexus_test;
 // proves: CA-2
 TEST(CancellationToken, not_cancelled_by_default) { EXPECT_FALSE(CancellationToken{}.is_cancelled()); }
 
-// proves: CA-1, CA-3
+// proves: CA-1, CA-3, S-82, S-83, S-84, S-268
 TEST(CancellationToken, cancel_is_idempotent_and_clone_shares_state) {
     CancellationToken token;
     const CancellationToken copy = token;
@@ -29,7 +29,7 @@ TEST(CancellationToken, cancel_is_idempotent_and_clone_shares_state) {
     EXPECT_TRUE(copy.is_cancelled());
 }
 
-// proves: CA-8
+// proves: CA-8, S-86, S-270
 TEST(CancellationToken, child_sees_parent_cancel) {
     CancellationToken root;
     const CancellationToken child = root.child();
@@ -102,6 +102,7 @@ TEST(CancellationToken, child_cancelled_future_from_parent) {
     EXPECT_TRUE(fiber.is_finished());
 }
 
+// proves: S-269
 TEST(CancellationToken, multiple_waiters) {
     Fibers fibers;
     CancellationToken token;
@@ -244,14 +245,14 @@ TEST(CancellationToken, A21_concurrent_child_creation_and_cancel) {
 
 // --- guards ---
 
-// proves: CA-10, DropGuard
+// proves: CA-10, DropGuard, S-93, S-214
 TEST(DropGuard, cancels_on_drop) {
     CancellationToken token;
     { const DropGuard guard = token.drop_guard(); }
     EXPECT_TRUE(token.is_cancelled());
 }
 
-// proves: CA-10
+// proves: CA-10, S-94, S-216
 TEST(DropGuard, disarm) {
     CancellationToken token;
     {
@@ -261,7 +262,7 @@ TEST(DropGuard, disarm) {
     EXPECT_FALSE(token.is_cancelled());
 }
 
-// proves: CA-10
+// proves: CA-10, S-95, S-217
 TEST(DropGuard, on_exception) {
     CancellationToken token;
     try {
@@ -281,6 +282,7 @@ TEST(DropGuard, moving_keeps_one) {
     EXPECT_FALSE(token.is_cancelled());
 }
 
+// proves: S-215, S-218
 TEST(DropGuard, nested_and_children) {
     CancellationToken outer;
     const CancellationToken child = outer.child();
@@ -292,7 +294,7 @@ TEST(DropGuard, nested_and_children) {
 
 // --- threads ---
 
-// proves: CA-1, CA-12
+// proves: CA-1, CA-12, S-92
 TEST(CancellationThreads, H9_a_foreign_cancel_wakes_spawned_waiters) {
     Fibers fibers;
     CancellationToken token;
@@ -317,7 +319,7 @@ TEST(CancellationThreads, H9_a_foreign_cancel_wakes_spawned_waiters) {
     EXPECT_EQ(woken, 12);
 }
 
-// proves: CA-5
+// proves: CA-5, S-280
 TEST(CancellationThreads, concurrent_cancel_and_register) {
     for (int round = 0; round < 200; ++round) {
         CancellationToken token;

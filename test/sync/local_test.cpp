@@ -14,16 +14,17 @@ using namespace nexus_test;
 
 // --- construction and figures ---
 
-// proves: CH-1, CH-2
+// proves: CH-1, CH-2, S-147, S-148
 TEST(LocalChannel, ring_buffer_rounds_up_to_power_of_two) {
     EXPECT_EQ(local::channel<int>(1).sender.capacity(), 1U);
     EXPECT_EQ(local::channel<int>(3).sender.capacity(), 4U);
     EXPECT_EQ(local::channel<int>(1000).receiver.capacity(), 1024U);
 }
 
-// proves: CH-2
+// proves: CH-2, S-134
 TEST(LocalChannel, ring_buffer_zero_capacity_throws) { EXPECT_THROW((void)local::channel<int>(0), UsageError); }
 
+// proves: S-157
 TEST(LocalChannel, ring_buffer_wrap_around) {
     auto tx_rx = local::channel<int>(2);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -50,7 +51,7 @@ TEST(LocalChannel, depth_and_high_water) {
 
 // --- try_ forms ---
 
-// proves: channel, channel::local
+// proves: channel, channel::local, S-283
 TEST(LocalChannel, send_recv_single) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(4);
@@ -73,7 +74,7 @@ TEST(LocalChannel, fifo_ordering) {
     for (int i = 0; i < 16; ++i) EXPECT_EQ(rx.try_recv().value(), i);
 }
 
-// proves: CH-4, CH-LOC-2
+// proves: CH-4, CH-LOC-2, S-138
 TEST(LocalChannel, try_send_full_leaves_the_value) {
     auto tx_rx = local::channel<std::unique_ptr<int>>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -106,7 +107,7 @@ TEST(LocalChannel, sends_lvalues_by_copy) {
 
 // --- the end ---
 
-// proves: CH-4
+// proves: CH-4, S-287
 TEST(LocalChannel, sender_drop_signals_closed) {
     auto tx_rx = local::channel<int>(1);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -129,7 +130,7 @@ TEST(LocalChannel, send_after_receiver_drop_returns_closed) {
     EXPECT_TRUE(tx.is_closed());
 }
 
-// proves: CH-5
+// proves: CH-5, S-141, S-288
 TEST(LocalChannel, receiver_drop_is_seen_even_with_room) {
     auto tx_rx = local::channel<int>(8);
     [[maybe_unused]] auto& tx = tx_rx.sender;
@@ -285,7 +286,7 @@ TEST(LocalChannel, send_pending_then_ready) {
     EXPECT_TRUE(sent);
 }
 
-// proves: CH-LOC-4
+// proves: CH-LOC-4, S-152
 TEST(LocalChannel, multiple_senders_blocked_are_served_in_order) {
     Fibers fibers;
     auto tx_rx = local::channel<int>(1);

@@ -91,7 +91,7 @@ TEST(WakerSlot, A3_waker_slot_uaf_when_task_freed_mid_dispatch) {
     EXPECT_EQ(counts.woken, 1) << "one registration, one wake";
 }
 
-// proves: CW-22, EX-10
+// proves: CW-22, EX-10, S-29
 TEST(WakerSlot, slot_drop_releases_ref_when_still_registered) {
     CountedReference::Counts counts;
     counts.held = 1;
@@ -147,6 +147,7 @@ TEST(WakerSlot, H11_arming_and_waking_at_once_neither_tears_nor_leaks) {
 
 // --- one thread ---
 
+// proves: S-165, S-166
 TEST(MpscChannel, sender_is_send_sync_and_receiver_is_send) {
     static_assert(std::is_copy_constructible_v<mpsc::Sender<int>> && std::is_copy_assignable_v<mpsc::Sender<int>>);
     static_assert(std::is_nothrow_move_constructible_v<mpsc::Sender<int>>);
@@ -157,7 +158,7 @@ TEST(MpscChannel, sender_is_send_sync_and_receiver_is_send) {
 // proves: CH-2
 TEST(MpscChannel, zero_capacity_throws) { EXPECT_THROW((void)mpsc::channel<int>(0), UsageError); }
 
-// proves: channel, channel::mpsc
+// proves: channel, channel::mpsc, S-293
 TEST(MpscChannel, send_recv_single) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(4);
@@ -175,7 +176,7 @@ TEST(MpscChannel, fifo_ordering) {
     for (int i = 0; i < 16; ++i) EXPECT_EQ(ch.receiver.try_recv().value(), i);
 }
 
-// proves: CH-4, CH-MP-2
+// proves: CH-4, CH-MP-2, S-160
 TEST(MpscChannel, try_send_full_leaves_the_value) {
     auto ch = mpsc::channel<std::unique_ptr<int>>(1);
     ASSERT_TRUE(ch.sender.try_send(std::make_unique<int>(1)));
@@ -189,7 +190,7 @@ TEST(MpscChannel, try_recv_empty) {
     EXPECT_EQ(ch.receiver.try_recv().error(), errc::empty);
 }
 
-// proves: CH-5
+// proves: CH-5, S-296
 TEST(MpscChannel, sender_drop_signals_closed) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(2);
@@ -207,7 +208,7 @@ TEST(MpscChannel, sender_drop_signals_closed) {
     EXPECT_EQ(ch.receiver.try_recv().error(), errc::closed);
 }
 
-// proves: CH-5, CH-MP-2, CH-MP-7
+// proves: CH-5, CH-MP-2, CH-MP-7, S-297
 TEST(MpscChannel, receiver_drop_signals_closed) {
     Fibers fibers;
     auto ch = mpsc::channel<std::unique_ptr<int>>(4);
@@ -322,7 +323,7 @@ TEST(MpscChannel, multiple_senders_dropped_then_receiver_dropped) {
     EXPECT_EQ(Tracked::alive(), 0);
 }
 
-// proves: CH-MP-8, H-17
+// proves: CH-MP-8, H-17, S-299
 TEST(MpscChannel, A20_mpsc_recv_future_drop_clears_slot) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(1);
@@ -512,6 +513,7 @@ TEST(MpscThreads, H22_a_million_sends_capacity_128) { send_from_fibers_of_thread
 TEST(MpscThreads, H22_a_million_sends_capacity_1024) { send_from_fibers_of_threads(4, stress_sends, 1024); }
 TEST(MpscThreads, H22_capacity_1) { send_from_fibers_of_threads(2, stress_sends / 4, 1); }
 
+// proves: S-168
 TEST(MpscThreads, cross_thread_multiple_producers_without_runtime) {
     Fibers fibers;
     auto ch = mpsc::channel<int>(64);

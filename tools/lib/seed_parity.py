@@ -5,9 +5,11 @@ Called by tools/parity as `seed_parity.py ROOT yes|no` (yes: write the table); t
   docs/seed-contract.md   one row for each clause: `| EX-22 | what the seed does | what nexus does |`
   docs/seed-parity.json   clauses: all ids by family; cited_only: ids without a proof of their own; names: the seed's public
                           names, what they are called here and in which header; not_applicable: a sentence for an id or a
-                          name; awaited: what is known to lack its proof
+                          name; tests: the seed's own tests, S-1 to S-414, in groups; awaited: what is known to lack its
+                          proof
   test/                   a test proves the ids in its own name (EX22_..., CH_LOC_7_..., ..._A15) and the ids and names in
-                          a comment directly above it: `// proves: EX-22, RT-3, Executor::poll`
+                          a comment directly above it: `// proves: EX-22, RT-3, Executor::poll`; a test of the seed also
+                          has its C++ form in a test of that name in one of the suites of its group
 """
 
 import json
@@ -24,6 +26,7 @@ ROW = re.compile(r'^\| ([A-Z]+(?:-[A-Z]+)?-\d+) \| (.+?) \| (.+?) \|$', re.M)
 TEST = re.compile(r'^(TEST|TEST_F|TEST_P|TYPED_TEST|TYPED_TEST_P|NEXUS_TEST|NEXUS_TEST_F)\(\s*(\w+),\s*(\w+)\s*\)|^int main\(',
                   re.M)
 IN_NAME = re.compile(r'(?<![A-Za-z0-9])(CH_?(?:LOC|MP|SP|BY)|[A-Z]{1,3})_?(\d+)(?![A-Za-z0-9])')
+LEADING_IDS = re.compile(r'^(?:[A-Z]{1,3}\d+_)+')
 PROVES = re.compile(r'^\s*(?://|#) proves: (.*)$')
 CITED = re.compile(r'(?<![\w-])([A-Z]{1,3}|CH-(?:LOC|MP|SP|BY))-(\d+)\b')
 
@@ -55,6 +58,14 @@ class Parity:
         self.clauses = self.ids('clauses')
         self.cited_only = self.ids('cited_only')
         self.names = {entry['seed']: entry for entry in self.data['names']}
+        self.tests = {}      # S-n -> (group, name)
+        self.namesakes = {}  # suite.name -> S-n
+        for group in self.data['tests']:
+            for number, name in enumerate(group['tests'].split(), group['first']):
+                self.tests[f'S-{number}'] = (group['group'], name)
+                for suite in group['suites'].split():
+                    self.namesakes.setdefault(f'{suite}.{name}', []).append(f'S-{number}')
+        self.reasons = {what: reason for whats, reason in self.data['not_applicable'].items() for what in whats.split()}
         self.contract = {row[0]: (row[1], row[2]) for row in ROW.findall(read(root, CONTRACT))}
         self.proofs = {}     # id or name -> [(file, test)]
         self.problems = []   # (file, line, text): comments and names that claim what does not exist
@@ -66,11 +77,15 @@ class Parity:
         return [f'{family}-{number}' for family, ranges in self.data[key].items() for number in expand(ranges)]
 
     def known(self, what):
-        return what in self.names or what in self.clause_set
+        return what in self.names or what in self.tests or what in self.clause_set
 
     @property
     def clause_set(self):
         return set(self.clauses)
+
+    @property
+    def everything(self):
+        return list(self.names) + self.clauses + list(self.tests)
 
     def prove(self, what, path, test, line):
         if not self.known(what):
@@ -96,6 +111,8 @@ class Parity:
                     family = family.replace('_', '').replace('CH', 'CH-', 1) if len(family) > 3 else family
                     if family in self.families:
                         self.prove(f'{family}-{number}', path, test, at + 1)
+                for what in self.namesakes.get(f'{match.group(2)}.{LEADING_IDS.sub("", match.group(3))}', []):
+                    self.prove(what, path, test, at + 1)
             for above in range(at - 1, -1, -1):
                 if not lines[above].startswith('//'):
                     break
@@ -123,7 +140,7 @@ class Parity:
     def verdict(self, what):
         if what in self.proofs and ('nexus' in self.names[what] if what in self.names else True):
             return 'proven'
-        return 'not applicable' if what in self.data['not_applicable'] else 'missing'
+        return 'not applicable' if what in self.reasons else 'missing'
 
     def missing(self, whats):
         return [what for what in whats if self.verdict(what) == 'missing']
@@ -141,7 +158,7 @@ class Parity:
 
     def proof(self, what):
         if what not in self.proofs:
-            return self.data['not_applicable'].get(what, '**missing**')
+            return self.reasons.get(what, '**missing**')
         by_file = {}
         for path, test in self.proofs[what]:
             by_file.setdefault(path, []).append(test)
@@ -161,7 +178,8 @@ class Parity:
                'those in a comment `// proves:` directly above it. `tools/parity --bite` puts the faults back that have a '
                'mutant, and expects the tests to fail.', '',
                f'* names of the seed: {self.totals(self.names)}',
-               f'* clauses: {self.totals(self.clauses)}', '',
+               f'* clauses: {self.totals(self.clauses)}',
+               f'* tests of the seed: {self.totals(self.tests)}', '',
                '## Names', '', '| the seed | nexus | proven by |', '|---|---|---|']
         for name, entry in self.names.items():
             there = ''
@@ -175,6 +193,10 @@ class Parity:
             out += ['', f'## {title}', '', '| id | proven by |', '|---|---|']
             out += [f'| {family}-{number} | {self.proof(f"{family}-{number}")} |'
                     for number in expand(self.families[family])]
+        out += ['', '## Tests of the seed', '',
+                'In the order and the groups of its source; where a test is called otherwise here, the name says more.', '',
+                '| id | group | the seed | here |', '|---|---|---|---|']
+        out += [f'| {what} | {group} | {name} | {self.proof(what)} |' for what, (group, name) in self.tests.items()]
         return '\n'.join(out) + '\n'
 
     def data_text(self):
@@ -182,9 +204,9 @@ class Parity:
         awaited = [what for what in self.data['awaited'] if self.verdict(what) == 'missing']
         parts = []
         for key, value in self.data.items():
-            if key == 'names':
+            if key in ('names', 'tests'):
                 rows = ',\n'.join('  ' + json.dumps(entry, ensure_ascii=False) for entry in value)
-                parts.append(f' "names": [\n{rows}\n ]')
+                parts.append(f' "{key}": [\n{rows}\n ]')
             elif key == 'awaited':
                 rows = ',\n'.join('  ' + json.dumps(what) for what in awaited)
                 parts.append(f' "awaited": [\n{rows}\n ]' if awaited else ' "awaited": []')
@@ -203,13 +225,14 @@ def main():
         for path, text in ((DATA, parity.data_text()), (PAGE, parity.page())):
             with open(os.path.join(root, path), 'w', encoding='utf-8') as file:
                 file.write(text)
-    for title, whats in (('names', list(parity.names)), ('clauses', parity.clauses)):
+    for title, whats in (('names', list(parity.names)), ('clauses', parity.clauses), ('tests of the seed', parity.tests)):
         missing = parity.missing(whats)
         if missing:
             print(f'missing {title}: ' + ', '.join(missing))
     print('names of the seed: ' + parity.totals(parity.names))
     print('clauses: ' + parity.totals(parity.clauses))
-    sys.exit(1 if parity.problems or parity.missing(list(parity.names) + parity.clauses) else 0)
+    print('tests of the seed: ' + parity.totals(parity.tests))
+    sys.exit(1 if parity.problems or parity.missing(parity.everything) else 0)
 
 
 if __name__ == '__main__':
