@@ -460,7 +460,9 @@ TEST_F(SeedRuntime, EX83_quiesce_fires_no_timer_and_does_no_io) {
     ASSERT_EQ(::write(writing.get(), "x", 1), 1);
     const auto left = runtime().shutdown_quiesce(0ns);
     ASSERT_TRUE(left.has_value());
-    EXPECT_EQ(left->remaining.size(), 2U) << left->message();
+    ASSERT_EQ(left->remaining.size(), 2U) << left->message();
+    EXPECT_EQ(left->remaining[0].waiting_for, "sleep") << "its time has come, and nobody looked";
+    EXPECT_EQ(left->remaining[1].waiting_for, "read");
     EXPECT_EQ(runtime().run_for(1s), RunStatus::idle);
     EXPECT_FALSE(runtime().shutdown_quiesce(0ns).has_value()) << "the loop did both";
 }
