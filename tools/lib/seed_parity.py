@@ -183,7 +183,7 @@ class Parity:
                '## Names', '', '| the seed | nexus | proven by |', '|---|---|---|']
         for name, entry in self.names.items():
             there = ''
-            if 'nexus' in entry:
+            if 'nexus' in entry and self.verdict(name) != 'missing':
                 link = f'[{os.path.basename(entry["header"])}](../{entry["header"]})'
                 there = link if entry['nexus'] == THE_HEADER else f'`{entry["nexus"]}` ({link})'
             out.append(f'| `{name}` | {there} | {self.proof(name)} |')
