@@ -95,23 +95,46 @@ void WorldBuilder::take_system(std::unique_ptr<detail::System> system, SystemOpt
 }
 
 void WorldBuilder::make_now(base::TypeId type) {
-    for (detail::ResourceEntry& entry : state_->entries) {
-        if (!(entry.type == type) || !entry.make) continue;
-        entry.make();
-        entry.make = nullptr;
+    for (std::size_t i = 0; i < state_->entries.size(); ++i) {
+        if (state_->entries[i].type == type) return make_entry(i);
     }
 }
 
+/// The factory may register resources of its own: entries move, their indices stay.
+void WorldBuilder::make_entry(std::size_t index) {
+    detail::ResourceEntry& entry = state_->entries[index];
+    if (entry.making) {
+        throw UsageError("resource " + std::string(entry.type.name()) + " (added at " + entry.added.describe() +
+                         ") is made from a binding that asks for the resource itself");
+    }
+    if (!entry.make) return;
+    entry.making = true;
+    const auto make = std::move(entry.make);
+    try {
+        make();
+    } catch (...) {
+        state_->entries[index].making = false;
+        state_->entries[index].make = make;
+        throw;
+    }
+    state_->entries[index].making = false;
+    state_->entries[index].make = nullptr;
+}
+
+void WorldBuilder::discard_entry(const detail::ResourceCell* cell) noexcept {
+    std::erase_if(state_->entries, [cell](const detail::ResourceEntry& entry) { return entry.cell.get() == cell; });
+}
+
 void WorldBuilder::make_bindings() {
-    for (detail::ResourceEntry& entry : state_->entries) {
-        if (!entry.make) continue;
+    for (std::size_t i = 0; i < state_->entries.size(); ++i) {
         try {
-            entry.make();
+            make_entry(i);
         } catch (...) {
+            detail::ResourceEntry& entry = state_->entries[i];
             problems_.push_back("resource " + std::string(entry.type.name()) + " (added at " + entry.added.describe() +
                                 ") could not be made from " + entry.source + ":\n    " + current_exception_text());
+            entry.make = nullptr;
         }
-        entry.make = nullptr;
     }
 }
 

@@ -168,7 +168,7 @@ private:
         cell->constant = constant;
         detail::Cell<T>* address = cell.get();
         std::unique_ptr<detail::ResourceCell, detail::ResourceEntry::Destroy> owner(cell.release(), &destroy_cell<T>);
-        state_->entries.push_back({type, place, std::move(owner), {}, {}});
+        state_->entries.push_back({type, place, std::move(owner), {}, {}, false});
         return address;
     }
     template <class T, class... Args>
@@ -178,7 +178,7 @@ private:
         try {
             cell->build(std::forward<Args>(args)...);
         } catch (...) {
-            state_->entries.pop_back();
+            discard_entry(cell); // not the last one: the constructor may have registered others
             throw;
         }
     }
@@ -221,6 +221,8 @@ private:
     void require_type(base::TypeId type, CallSite place);
     void take_system(std::unique_ptr<detail::System> system, SystemOptions options, CallSite place);
     void make_now(base::TypeId type);
+    void make_entry(std::size_t index);
+    void discard_entry(const detail::ResourceCell* cell) noexcept;
 
     void make_bindings();
     void check_requirements();

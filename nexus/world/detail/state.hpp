@@ -30,6 +30,7 @@ struct ResourceEntry {
     std::unique_ptr<ResourceCell, Destroy> cell;
     std::function<void()> make; ///< builds the cell when it comes from a binding; empty afterwards
     std::string source;         ///< of a binding: where its value comes from
+    bool making = false;        ///< `make` is running
 };
 
 /// A system before and after it is resolved. Type-erased; the cost of the virtual call is once a system and run.
