@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <numeric>
 #include <span>
 
 namespace nexus::config_detail {
@@ -35,13 +36,18 @@ std::optional<std::uint64_t> scaled(std::uint64_t number, std::uint64_t factor) 
 
 // The part after the point in units of `factor`, when that is a whole number.
 std::optional<std::uint64_t> fraction(std::string_view digits, std::uint64_t factor) {
-    std::uint64_t sum = 0;
-    for (char digit : digits) {
-        if (factor % 10 != 0 && digit != '0') return std::nullopt;
-        factor /= 10;
-        sum += static_cast<std::uint64_t>(digit - '0') * factor;
+    while (digits.ends_with('0')) digits.remove_suffix(1);
+    if (digits.size() > std::numeric_limits<std::uint64_t>::digits10) return std::nullopt; // finer than any unit
+    std::uint64_t number = 0;
+    std::uint64_t scale = 1;
+    for (const char digit : digits) {
+        number = number * 10 + static_cast<std::uint64_t>(digit - '0');
+        scale *= 10;
     }
-    return sum;
+    // number * factor / scale, reduced first so that nothing overflows: the result is less than factor.
+    const std::uint64_t common = std::gcd(factor, scale);
+    if (number % (scale / common) != 0) return std::nullopt;
+    return number / (scale / common) * (factor / common);
 }
 
 std::size_t count_digits(std::string_view text) {
