@@ -22,7 +22,10 @@ struct Parts {
             skip -= passed;
             buffer = buffer.subspan(passed);
             if (buffer.empty()) continue;
-            if (count == max_parts) break;
+            if (count == max_parts) {
+                complete = false;
+                break;
+            }
             // SAFETY: the kernel only reads what was const; the interface merely lacks the const.
             list[count++] = {const_cast<std::remove_const_t<Byte>*>(buffer.data()), buffer.size()};
             bytes += buffer.size();
@@ -33,6 +36,7 @@ struct Parts {
     std::array<iovec, max_parts> list;
     std::size_t count = 0;
     std::size_t bytes = 0;
+    bool complete = true; ///< no buffer was left out for want of room
 };
 
 void store(std::size_t* transferred, std::size_t value) noexcept {
@@ -182,8 +186,7 @@ Result<void> SocketRecord::write_all_vectored(std::span<const std::span<const st
         if (*taken == 0 && parts.bytes != 0) return nothing_written();
         done += *taken;
         store(transferred, done);
-        // All of it went, and no buffer was left out for want of room in the list.
-        if (*taken == parts.bytes && parts.count < max_parts) return {};
+        if (*taken == parts.bytes && parts.complete) return {};
     }
 }
 

@@ -68,11 +68,13 @@ Result<void> IoSource::wait(Direction direction, const char* operation) {
 }
 
 bool IoSource::probe(Direction direction) noexcept {
-    if (!side(direction).ready) return false;
+    // Before the registration no edge sets the flag again, so it says nothing.
+    if (reactor_ != nullptr && !side(direction).ready) return false;
     pollfd wanted{.fd = fd_, .events = static_cast<short>(direction == Direction::in ? POLLIN : POLLOUT), .revents = 0};
     // A failing poll leaves the decision to the system call that follows.
-    if (os::calls().poll(&wanted, 1, 0) == 0) clear_ready(direction);
-    return side(direction).ready;
+    if (os::calls().poll(&wanted, 1, 0) != 0) return true;
+    clear_ready(direction);
+    return false;
 }
 
 void IoSource::forget() noexcept {

@@ -50,6 +50,9 @@ Result<void> adopt_listener(int fd) {
     const Result<int> listening = option(fd, SO_ACCEPTCONN);
     if (!listening) return listening.error();
     if (*listening == 0) return Error::from_errno(EINVAL, "from_fd");
+    const Result<int> family = option(fd, SO_DOMAIN);
+    if (!family) return family.error();
+    if (*family != AF_INET && *family != AF_INET6) return Error::from_errno(EAFNOSUPPORT, "from_fd");
     return prepare(fd);
 }
 
