@@ -24,11 +24,16 @@ void Notify::notify_all() noexcept {
 }
 
 bool Notify::try_wait() noexcept {
-    if (promised_ != nullptr && Executor::in_fiber() && &Executor::current()->current_task() == promised_) {
-        promised_ = nullptr;
-        return true;
+    if (const detail::Task* promised = std::exchange(promised_, nullptr); promised != nullptr && Executor::in_fiber()) {
+        const Executor& executor = *Executor::current();
+        if (&executor.current_task() == promised && executor.run_number() == promised_in_) return true;
     }
     return std::exchange(permit_, false);
+}
+
+void Notify::promise(const NotifyWaiter& waiter) noexcept {
+    promised_ = &waiter.who.task;
+    promised_in_ = waiter.who.executor.run_number();
 }
 
 /// A parked wait() looks whether it is over: told, or left something to take by a select().
@@ -59,21 +64,19 @@ void Notify::leave(NotifyWaiter& waiter) noexcept {
     if (waiter.told == NotifyWaiter::Told::by_one) notify_one();
 }
 
-void Notify::enlist(NotifyWaiter& waiter) noexcept {
-    if (promised_ == &waiter.who.task) promised_ = nullptr;
-    waiters_.push_back(waiter);
-}
+void Notify::enlist(NotifyWaiter& waiter) noexcept { waiters_.push_back(waiter); }
 
 void Notify::delist(NotifyWaiter& waiter, bool chosen) noexcept {
     waiter.unlink();
-    if (waiter.told == NotifyWaiter::Told::by_one) {
-        if (chosen && !permit_) {
-            permit_ = true; // for try_wait()
+    if (chosen && waiter.told != NotifyWaiter::Told::nothing) {
+        // For try_wait(). What one fiber was told, and what is kept besides, are two notifications.
+        if (permit_ || waiter.told == NotifyWaiter::Told::by_all) {
+            promise(waiter);
         } else {
-            notify_one();
+            permit_ = true;
         }
-    } else if (waiter.told == NotifyWaiter::Told::by_all && chosen && !permit_) {
-        promised_ = &waiter.who.task;
+    } else if (waiter.told == NotifyWaiter::Told::by_one) {
+        notify_one();
     }
     // The fiber may use what is kept before it suspends; if it does not, the next finds it when it looks.
     if (NotifyWaiter* next = waiters_.front(); permit_ && next != nullptr) next->who.wake();

@@ -53,11 +53,14 @@ public:
 
 private:
     [[nodiscard]] bool look(detail::NotifyWaiter& waiter) noexcept;
+    void promise(const detail::NotifyWaiter& waiter) noexcept;
     void leave(detail::NotifyWaiter& waiter) noexcept;
 
     base::IntrusiveList<detail::NotifyWaiter> waiters_;
-    /// To whom select() has promised that try_wait() succeeds although nothing is kept (notify_all).
+    /// To whom select() has promised that try_wait() succeeds although nothing is kept for it, and until when: the
+    /// promise ends with the next suspension. Null when there is none.
     const detail::Task* promised_ = nullptr;
+    std::uint64_t promised_in_ = 0; ///< Executor::run_number()
     bool permit_ = false;
 };
 

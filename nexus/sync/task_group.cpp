@@ -18,7 +18,6 @@ GroupMember::GroupMember(TaskGroup& group) noexcept
       group_(&group) {
     group.members_.push_back(*this);
     ++group.size_;
-    group.newest_ = this;
 }
 
 GroupMember::GroupMember(GroupMember&& other) noexcept
@@ -26,7 +25,6 @@ GroupMember::GroupMember(GroupMember&& other) noexcept
     if (group_ == nullptr) return;
     other.unlink();
     group_->members_.push_back(*this);
-    group_->newest_ = this;
 }
 
 GroupMember::~GroupMember() {
@@ -38,7 +36,7 @@ void GroupMember::leave() noexcept {
     if (group_ == nullptr) return;
     TaskGroup& group = *std::exchange(group_, nullptr);
     unlink();
-    if (--group.size_ == 0 && group.waiter_ != nullptr) group.waiter_->wake();
+    if (--group.size_ == 0 && group.waiter_ != nullptr) group.waiter_->who_.wake();
 }
 
 void GroupMember::failed() noexcept {
@@ -51,105 +49,124 @@ void GroupMember::failed() noexcept {
 
 // --- the group ---
 
-TaskGroup::TaskGroup() : executor_(Executor::of_current_fiber("TaskGroup")), uncaught_(std::uncaught_exceptions()) {}
+TaskGroup::TaskGroup()
+    : cross_(&Executor::of_current_fiber("TaskGroup").cross_wake()), uncaught_(std::uncaught_exceptions()) {
+    cross_->add_reference();
+}
 
-void TaskGroup::adopt(Task& task) noexcept {
-    GroupMember& member = *std::exchange(newest_, nullptr);
+void TaskGroup::throw_orphaned() {
+    throw UsageError("TaskGroup::spawn() after the end of the runtime in which the group was made: make the group in a "
+                     "fiber of the runtime that is to run its children");
+}
+
+void TaskGroup::adopt(Task& task, GroupMember& member) noexcept {
     member.task_ = &task;
     task.listener = &member;
-    if (aborting_) executor_.request_abort(task);
+    if (aborting_) executor()->request_abort(task);
 }
 
 void TaskGroup::child_failed(const GroupMember& member, std::exception_ptr failure) noexcept {
     if (failures_++; failure_ == nullptr && !aborting_) failure_ = std::move(failure);
     aborting_ = true;
     for (GroupMember* sibling = members_.front(); sibling != nullptr; sibling = members_.next(*sibling)) {
-        if (sibling != &member && sibling->task_ != nullptr) executor_.request_abort(*sibling->task_);
+        if (sibling != &member && sibling->task_ != nullptr) executor()->request_abort(*sibling->task_);
     }
 }
 
 void TaskGroup::abort_all() noexcept {
-    if (size_ == 0) return;
+    Executor* executor = this->executor();
+    if (size_ == 0 || executor == nullptr) return;
     aborting_ = true;
     for (GroupMember* member = members_.front(); member != nullptr; member = members_.next(*member)) {
-        if (member->task_ != nullptr) executor_.request_abort(*member->task_);
+        if (member->task_ != nullptr) executor->request_abort(*member->task_);
     }
 }
 
-void TaskGroup::set_waiter(const detail::LocalWaiter* waiter) {
-    if (waiter != nullptr && waiter_ != nullptr) {
+namespace detail {
+
+GroupWait::GroupWait(TaskGroup& group, Executor& executor) : who_(executor), group_(&group) {
+    if (group.waiter_ != nullptr) {
         throw UsageError("two fibers wait for one TaskGroup: let the fiber that made it join it and tell the other");
     }
-    waiter_ = waiter;
+    group.waiter_ = this;
 }
 
-namespace {
+GroupWait::~GroupWait() {
+    if (group_ != nullptr) group_->waiter_ = nullptr;
+}
 
-/// The fiber that waits for the group, for the length of its wait.
-class GroupWait : public detail::LocalWaiter {
-public:
-    GroupWait(TaskGroup& group, Executor& on) : detail::LocalWaiter(on), group_(group) { group_.set_waiter(this); }
-    GroupWait(const GroupWait&) = delete;
-    GroupWait& operator=(const GroupWait&) = delete;
-    ~GroupWait() { group_.set_waiter(nullptr); }
+bool GroupWait::over() const noexcept { return group_ == nullptr || group_->size_ == 0; }
 
-private:
-    TaskGroup& group_;
-};
-
-} // namespace
+} // namespace detail
 
 void TaskGroup::join_all() {
     Executor& executor = Executor::of_current_fiber("TaskGroup::join_all");
-    if (&executor != &executor_) {
+    if (&executor != this->executor()) {
         throw UsageError("TaskGroup::join_all() on another runtime than the group's: join it where it was made");
     }
     if (!detail::enter_or_throw(executor, "TaskGroup::join_all")) return;
     {
-        GroupWait wait(*this, executor);
-        const auto end = detail::park_until(executor, "TaskGroup::join_all", false, [this] { return size_ == 0; });
+        const detail::GroupWait wait(*this, executor);
+        const auto end = detail::park_until(executor, "TaskGroup::join_all", false, [&wait] { return wait.over(); });
         if (end != detail::WaitEnd::ready) return; // the destructor does the rest
+        if (wait.group_ == nullptr) {
+            throw UsageError("TaskGroup::join_all(): the group was destroyed by another fiber while this one waited");
+        }
     }
     aborting_ = false;
     if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 /// The fiber in the destructor unwinds or has to stop.
-bool TaskGroup::must_stop(int uncaught) const noexcept {
-    const Task& me = executor_.current_task();
+bool TaskGroup::must_stop(const Executor& executor, int uncaught) const noexcept {
+    const Task& me = executor.current_task();
     if ((me.stop & detail::stop_bit::watch) != 0) Scope::look_at_sources(me);
     return uncaught > uncaught_ || (me.stop & (detail::stop_bit::abort | detail::stop_bit::scope)) != 0;
 }
 
 TaskGroup::~TaskGroup() {
+    dismiss_waiter();
     if (size_ != 0) {
-        const bool here = Executor::in_fiber() && Executor::current() == &executor_;
-        if (!here || waiter_ != nullptr || executor_.suspension_forbidden(executor_.current_task())) {
+        Executor* executor = this->executor();
+        const bool here = executor != nullptr && Executor::in_fiber() && Executor::current() == executor;
+        if (!here || executor->suspension_forbidden(executor->current_task())) {
             orphan();
         } else {
             const int uncaught = std::uncaught_exceptions();
-            detail::Shield shield(executor_.current_task());
-            GroupWait wait(*this, executor_);
-            (void)detail::park_until(executor_, "TaskGroup", true, [this, uncaught] {
-                if (!aborting_ && must_stop(uncaught)) abort_all();
+            detail::Shield shield(executor->current_task());
+            const detail::GroupWait wait(*this, *executor);
+            (void)detail::park_until(*executor, "TaskGroup", true, [this, executor, uncaught] {
+                if (!aborting_ && must_stop(*executor, uncaught)) abort_all();
                 return size_ == 0;
             });
         }
     }
     report();
+    cross_->release();
+}
+
+/// Another fiber waits for a group that is being destroyed.
+void TaskGroup::dismiss_waiter() noexcept {
+    detail::GroupWait* waiter = std::exchange(waiter_, nullptr);
+    if (waiter == nullptr) return;
+    waiter->group_ = nullptr;
+    waiter->who_.wake();
 }
 
 /// Nobody can wait for the children: they unwind by themselves.
 void TaskGroup::orphan() noexcept {
     abort_all();
     while (GroupMember* member = members_.pop_front()) member->group_ = nullptr;
-    if (waiter_ != nullptr) waiter_->wake();
     size_ = 0;
 }
 
 void TaskGroup::report() noexcept {
     if (failure_ == nullptr) return;
-    executor_.report_unhandled(std::exchange(failure_, nullptr), "a child of a TaskGroup that nobody joined");
+    std::exception_ptr failure = std::exchange(failure_, nullptr);
+    // After the runtime's end there is nobody left to tell.
+    if (Executor* executor = this->executor(); executor != nullptr) {
+        executor->report_unhandled(std::move(failure), "a child of a TaskGroup that nobody joined");
+    }
 }
 
 } // namespace nexus

@@ -47,6 +47,24 @@ private:
     Task* task_ = nullptr;
 };
 
+/// The fiber that waits for a group, for the length of its wait; told when the group goes first.
+class GroupWait {
+public:
+    /// Throws UsageError when another fiber waits.
+    GroupWait(TaskGroup& group, Executor& executor);
+    GroupWait(const GroupWait&) = delete;
+    GroupWait& operator=(const GroupWait&) = delete;
+    ~GroupWait();
+    /// No child is left, or no group.
+    [[nodiscard]] bool over() const noexcept;
+
+private:
+    friend class GroupMember;
+    friend class nexus::TaskGroup;
+    LocalWaiter who_;
+    TaskGroup* group_;
+};
+
 /// What a child runs: its body, with failures told to the group.
 template <class Body>
 struct GroupChild {
@@ -106,24 +124,24 @@ public:
     /// No child is left: join_all() will not suspend. For select().
     [[nodiscard]] bool ready() const noexcept { return size_ == 0; }
 
-    /// For select(): whom to wake when the last child has ended; null takes it back. Throws UsageError when another
-    /// waits.
-    void set_waiter(const detail::LocalWaiter* waiter);
-
 private:
     friend class detail::GroupMember;
+    friend class detail::GroupWait;
     template <class F, class... Args>
     void start(SpawnOptions options, F&& body, Args&&... args);
-    void adopt(detail::Task& task) noexcept;
+    void adopt(detail::Task& task, detail::GroupMember& member) noexcept;
     void child_failed(const detail::GroupMember& member, std::exception_ptr failure) noexcept;
-    [[nodiscard]] bool must_stop(int uncaught) const noexcept;
+    [[nodiscard]] bool must_stop(const Executor& executor, int uncaught) const noexcept;
+    void dismiss_waiter() noexcept;
+    [[noreturn]] static void throw_orphaned();
     void orphan() noexcept;
     void report() noexcept;
+    /// Null when the runtime is gone.
+    [[nodiscard]] Executor* executor() const noexcept { return cross_->executor(); }
 
-    Executor& executor_;
+    CrossWake* cross_; ///< counted: tells whether the executor is still there
     base::IntrusiveList<detail::GroupMember> members_;
-    detail::GroupMember* newest_ = nullptr; ///< where the closure of the spawn in progress has got to
-    const detail::LocalWaiter* waiter_ = nullptr;
+    detail::GroupWait* waiter_ = nullptr;
     std::exception_ptr failure_;
     std::size_t size_ = 0;
     std::size_t failures_ = 0;
@@ -133,13 +151,17 @@ private:
 
 template <class F, class... Args>
 void TaskGroup::start(SpawnOptions options, F&& body, Args&&... args) {
+    Executor* executor = this->executor();
+    if (executor == nullptr) throw_orphaned();
     Runtime* runtime = Runtime::current();
-    const bool injects = runtime != nullptr && &runtime->executor() == &executor_;
+    const bool injects = runtime != nullptr && &runtime->executor() == executor;
     auto bound = bind_handler(injects ? ResolveEnvironment(&runtime->world(), runtime->identity().get())
                                       : ResolveEnvironment(),
                               std::forward<F>(body), std::forward<Args>(args)...);
     using Child = detail::GroupChild<decltype(bound)>;
-    adopt(executor_.create_task<void>(Child{detail::GroupMember(*this), std::move(bound)}, options, 1, 0));
+    detail::Task& task = executor->create_task<void>(Child{detail::GroupMember(*this), std::move(bound)}, options, 1,
+                                                     0);
+    adopt(task, detail::FiberBody<Child, void>::closure(task)->member);
 }
 
 } // namespace nexus

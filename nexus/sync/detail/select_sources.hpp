@@ -182,18 +182,13 @@ private:
 template <>
 struct Selectable<TaskGroup> {
     static bool ready(const TaskGroup& group, Executor& /*executor*/) noexcept { return group.ready(); }
-    class Waiter : LocalWaiter {
+    class Waiter {
     public:
-        Waiter(TaskGroup& group, SelectTurn& turn) : LocalWaiter(turn.executor), group_(group) {
-            group_.set_waiter(this);
-        }
-        Waiter(const Waiter&) = delete;
-        Waiter& operator=(const Waiter&) = delete;
-        ~Waiter() { group_.set_waiter(nullptr); }
-        [[nodiscard]] bool ready() const noexcept { return group_.ready(); }
+        Waiter(TaskGroup& group, SelectTurn& turn) : wait_(group, turn.executor) {}
+        [[nodiscard]] bool ready() const noexcept { return wait_.over(); }
 
     private:
-        TaskGroup& group_;
+        GroupWait wait_;
     };
 };
 
