@@ -23,7 +23,7 @@ constexpr std::size_t trims_per_sleep = 64;
 RunStatus Runtime::loop(const Until& until) {
     for (;;) {
         // 1. Take in what other threads woke or sent.
-        executor_.drain_cross_queue(options_.cross_thread_drain_limit);
+        executor_.drain_cross_queue(drain_limit());
 
         // 2. Run fibers, from one to the next, until nothing is ready or it is time for a look around.
         const std::size_t runs = executor_.run_ready({.runs = runs_between_clocks_, .cycles = cycles_to_io_});
@@ -61,6 +61,13 @@ RunStatus Runtime::loop(const Until& until) {
             return RunStatus::idle;
         }
     }
+}
+
+/// Without a limit of the user's: a batch, so that threads that are faster than the loop cannot keep fibers from
+/// running.
+std::size_t Runtime::drain_limit() const noexcept {
+    constexpr std::size_t batch = 4096;
+    return options_.cross_thread_drain_limit != 0 ? options_.cross_thread_drain_limit : batch;
 }
 
 bool Runtime::has_work() const noexcept { return executor_.has_ready() || executor_.cross_wake().maybe_nonempty(); }
@@ -102,7 +109,8 @@ void Runtime::idle() {
     cross.leave_park();
 }
 
-void Runtime::arm_timer() {
+void Runtime::arm_timer() noexcept {
+    if (!real_time_) return; // a deadline of another clock says nothing to the kernel's
     std::int64_t wanted = executor_.timers().next_deadline();
     if (wanted != time::never) {
         wanted = time::saturating_add(idle_policy_.wake_time(wanted), options_.timer_slack.count());

@@ -52,6 +52,7 @@ public:
     Running(Runtime& runtime, const char* what) : runtime_(runtime) {
         runtime.check_can_run(what);
         runtime_.executor_.cross_wake().leave_park();
+        runtime_.executor_.set_poked_when_ready(nullptr);
         looping = &runtime_;
         runtime_.running_ = true;
         enter_.emplace(runtime_.executor_);
@@ -63,6 +64,7 @@ public:
         enter_.reset();
         runtime_.running_ = false;
         looping = nullptr;
+        if (runtime_.host_polls_) runtime_.prepare_poll_fd(); // also when an exception ends the call
     }
 
 private:
@@ -146,25 +148,15 @@ void Runtime::run_root(detail::JoinHandleBase& root) {
 }
 
 RunStatus Runtime::run_for(std::chrono::nanoseconds budget) {
-    RunStatus status{};
-    {
-        Running running(*this, "run_for");
-        status = loop({.root = nullptr,
-                       .deadline_ns = time::saturating_add(executor_.event_time_ns(), budget.count()),
-                       .once = false});
-    }
-    if (host_polls_) prepare_poll_fd();
-    return status;
+    Running running(*this, "run_for");
+    return loop({.root = nullptr,
+                 .deadline_ns = time::saturating_add(executor_.event_time_ns(), budget.count()),
+                 .once = false});
 }
 
 RunStatus Runtime::run_once() {
-    RunStatus status{};
-    {
-        Running running(*this, "run_once");
-        status = loop({.root = nullptr, .deadline_ns = 0, .once = true});
-    }
-    if (host_polls_) prepare_poll_fd();
-    return status;
+    Running running(*this, "run_once");
+    return loop({.root = nullptr, .deadline_ns = 0, .once = true});
 }
 
 int Runtime::poll_fd() {
@@ -173,13 +165,17 @@ int Runtime::poll_fd() {
     return reactor_.fd();
 }
 
-void Runtime::prepare_poll_fd() {
+void Runtime::prepare_poll_fd() noexcept {
     // As before a sleep, except that the host sleeps: other threads have to poke, the timer has to be armed, and what
     // is ready already must make the descriptor readable.
     CrossWake& cross = executor_.cross_wake();
     cross.enter_park();
     arm_timer();
-    if (executor_.has_ready() || cross.maybe_nonempty()) poker_->signal();
+    if (executor_.has_ready() || cross.maybe_nonempty()) {
+        poker_->signal();
+    } else {
+        executor_.set_poked_when_ready(poker_); // what this thread makes ready between two calls
+    }
 }
 
 void Runtime::end_root(detail::Task& root) noexcept {
@@ -195,6 +191,7 @@ void Runtime::end_root(detail::Task& root) noexcept {
 
 void Runtime::set_clock(ClockSource clock) {
     executor_.set_clock(clock);
+    real_time_ = false;
     last_io_ns_ = executor_.event_time_ns();
 }
 
@@ -203,7 +200,7 @@ std::optional<QuiesceTimeout> Runtime::shutdown_quiesce(std::chrono::nanoseconds
     const std::int64_t start_ns = executor_.now_ns();
     if (abort_parked) executor_.abort_parked();
     for (;;) {
-        executor_.drain_cross_queue(options_.cross_thread_drain_limit);
+        executor_.drain_cross_queue(drain_limit());
         executor_.run_ready({.runs = 0, .cycles = 0});
         executor_.drain_deferred_free();
         if (executor_.outstanding_tasks() == 0 && !executor_.has_ready() && !executor_.cross_wake().maybe_nonempty()) {

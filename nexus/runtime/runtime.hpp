@@ -68,8 +68,9 @@ public:
     /// One turn: what is ready now runs once, events and timers that are due are taken in.
     RunStatus run_once();
     /// A descriptor that is readable, level-triggered, whenever run_once() has something to do; for the host's own
-    /// poll loop. Valid as long as the runtime; the host must not read it. From the first call on, each return from
-    /// run_for() and run_once() prepares it, at the cost of up to two system calls.
+    /// poll loop: also for what the host itself, or another thread, wakes or spawns between two calls. Valid as long as
+    /// the runtime; the host must not read it. From the first call on, each return from a call of the loop prepares it,
+    /// at the cost of up to two system calls.
     [[nodiscard]] int poll_fd();
 
     /// Spawns `body(args...)` with injection; also between calls of the loop (rule 4 of World: errors here and now).
@@ -157,10 +158,11 @@ private:
     void take_in_events(int timeout_ms);
     void advance_time();
     [[nodiscard]] bool has_work() const noexcept;
+    [[nodiscard]] std::size_t drain_limit() const noexcept;
     void idle();
-    void arm_timer();
+    void arm_timer() noexcept;
     void adapt_clock_interval(std::size_t runs, std::int64_t elapsed_ns) noexcept;
-    void prepare_poll_fd();
+    void prepare_poll_fd() noexcept;
     void end_root(detail::Task& root) noexcept;
     static void on_wakeup(void* context) noexcept;
     static void on_timer(void* context) noexcept;
@@ -180,6 +182,7 @@ private:
     std::int64_t runs_between_clocks_ = 1;
     bool running_ = false;
     bool host_polls_ = false;
+    bool real_time_ = true; ///< the clock is the kernel's: its timers mean what ours mean
     bool world_in_use_ = false;
     std::optional<OverflowReport> overflow_report_;
     IdleHook idle_hook_ = nullptr;

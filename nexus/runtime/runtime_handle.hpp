@@ -30,7 +30,7 @@ public:
     /// concurrently.
     template <class F, class... Args>
     bool spawn(F&& body, Args&&... args) const {
-        if (cross_->closed()) return false;
+        if (!cross_->takes_jobs()) return false;
         auto bound = bind_handler(ResolveEnvironment(world_, identity_.get()), std::forward<F>(body),
                                   std::forward<Args>(args)...);
         cross_->push(*new Job<decltype(bound)>(std::move(bound)));

@@ -69,12 +69,14 @@ void Interval::advance(TimePoint at) {
     case MissedTickBehavior::burst: next_ = detail::from_ns(time::saturating_add(detail::to_ns(next_), period)); break;
     case MissedTickBehavior::delay: next_ = detail::from_ns(time::saturating_add(detail::to_ns(at), period)); break;
     case MissedTickBehavior::skip: {
-        // 64-bit nanoseconds throughout.
-        const std::int64_t start = detail::to_ns(start_);
-        const std::int64_t periods = (detail::to_ns(at) - start) / period + 1;
-        std::int64_t offset = 0;
-        const bool overflow = __builtin_mul_overflow(periods, period, &offset);
-        next_ = detail::from_ns(overflow ? time::never : time::saturating_add(start, offset));
+        // 64-bit nanoseconds throughout; unsigned distances, since the start may be as far back as time goes.
+        const auto start_ns = static_cast<std::uint64_t>(detail::to_ns(start_));
+        const auto at_ns = static_cast<std::uint64_t>(detail::to_ns(at));
+        const auto step = static_cast<std::uint64_t>(period);
+        const bool begun = at >= start_;
+        const std::uint64_t beyond = (begun ? at_ns - start_ns : start_ns - at_ns) % step;
+        const std::uint64_t wait = begun ? step - beyond : beyond == 0 ? step : beyond;
+        next_ = detail::from_ns(time::saturating_add(detail::to_ns(at), static_cast<std::int64_t>(wait)));
         break;
     }
     }
