@@ -75,6 +75,9 @@ void listen(Bot& bot, nexus::ConstRes<Instruments> instruments, nexus::ResMut<Ta
         if (!got || *got == 0) return bot.session.connection_lost();
         framer.filled(*got);
         for (fix::Frame frame = framer.next(); frame.kind != fix::Frame::Kind::none; frame = framer.next()) {
+            if (frame.kind == fix::Frame::Kind::too_long) return bot.session.connection_lost();
+            if (frame.kind == fix::Frame::Kind::garbled) bot.session.on_garbled(frame.why);
+            if (frame.kind != fix::Frame::Kind::message) continue;
             const fix::Message message(frame.text);
             if (bot.session.on_message(message, clock->now()) != Session::Event::application) continue;
             auto seen = tape.borrow();

@@ -11,7 +11,6 @@ constexpr std::size_t longest_header = 40; // "8=FIX.4.4|9=123456|" and room for
 constexpr std::size_t trailer_size = 7;    // "10=123|"
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 unsigned checksum(std::string_view text) {
     unsigned sum = 0;
     for (const char c : text) sum += static_cast<unsigned char>(c);
@@ -199,7 +198,6 @@ char FieldReader::character(int tag) {
 std::int64_t FieldReader::integer(int tag) { return checked(tag, parse_integer(text(tag))); }
 Decimal FieldReader::decimal(int tag) { return checked(tag, parse_decimal(text(tag))); }
 Time FieldReader::time(int tag) { return checked(tag, parse_time(text(tag))); }
-
 bool FieldReader::flag(int tag) {
     if (!has(tag)) return false;
     const char value = character(tag);

@@ -1,6 +1,5 @@
 // What orders and cancels do, and the reports about it.
 #include "gateway.hpp"
-
 namespace exchange {
 namespace {
 namespace tag = fix::tag;

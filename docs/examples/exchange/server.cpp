@@ -7,17 +7,21 @@ namespace exchange {
 namespace {
 /// The writing fiber of a connection.
 void transmit(Link& link, nexus::ConstRes<Venue> venue) {
+    const std::chrono::milliseconds patience(venue->write_timeout_ms);
     std::string bytes;
     do {
         link.output.wait();
         if (link.session == nullptr) continue;
         for (bytes.clear(); link.session->take_output(bytes); bytes.clear()) {
-            const auto written = nexus::timeout(std::chrono::milliseconds(venue->write_timeout_ms),
-                                                [&] { return link.stream.write_all(bytes); });
-            if (written) continue;
-            link.session->disconnect("cannot write: " + written.error().message());
-            link.stream.close();
-            return;
+            for (auto rest = std::as_bytes(std::span(bytes));
+                 !rest.empty();) { // slow is not silent: time for each part
+                const auto taken = nexus::timeout(patience, [&] { return link.stream.write(rest); });
+                if (!taken) {
+                    link.session->disconnect("cannot write: " + taken.error().message());
+                    return link.stream.close();
+                }
+                rest = rest.subspan(*taken);
+            }
         }
         if (link.session->wants_disconnect()) {
             (void)link.stream.shutdown_write(); // the peer reads what there is, then the end; keep_time() sees to it
@@ -117,6 +121,7 @@ void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, co
     const auto instruments = config.resource<Instruments>("instruments").make();
     auto session_config = config.resource<SessionConfig>("sessions").make();
     session_config.comp_id = venue.comp_id;
+    if (session_config.stored_messages == 0) throw std::invalid_argument("sessions.stored_messages must be at least 1");
     Sessions sessions(session_config);
     for (const std::string& peer : venue.peers) {
         sessions.add(peer).set_log(

@@ -1,12 +1,10 @@
 // The FIX 4.4 session layer; see session.hpp.
 #include "session.hpp"
 #include <algorithm>
-
 namespace exchange {
 namespace {
 namespace tag = fix::tag;
 namespace reason = fix::reason;
-
 constexpr std::string_view heartbeat_type = "0", test_request_type = "1", resend_request_type = "2", reject_type = "3",
                            sequence_reset_type = "4", logout_type = "5", logon_type = "A";
 constexpr std::int64_t last_seq = 1'000'000'000'000; // beyond it a peer could make the counters overflow
@@ -20,7 +18,6 @@ bool is_fix44_type(std::string_view type) {
 }
 
 bool is_set(const fix::Message& message, int tag) { return message.find(tag) == "Y"; }
-
 std::string quoted_text(const fix::Message& message) {
     const auto text = message.find(tag::text);
     return text ? ": " + std::string{*text} : std::string{};
@@ -30,10 +27,8 @@ std::string seconds(std::chrono::nanoseconds duration) {
     return std::to_string(std::chrono::floor<std::chrono::seconds>(duration).count()) + " s";
 }
 } // namespace
-
 Session::Session(SessionConfig config, std::string peer_comp_id, Role role)
     : config_{std::move(config)}, peer_{std::move(peer_comp_id)}, role_{role} {}
-
 void Session::connected(Time now, std::int64_t heartbeat_s, bool reset) {
     enter(State::logon_awaited, now);
     reason_.clear();
