@@ -39,7 +39,7 @@ UMBRELLA = ALL[:ALL.index('config')]
 # A third party's headers, and the files that may name them.
 THIRD_PARTIES = {
     r'boost/context/': r'^nexus/fiber/',
-    r'boost/system/': r'^nexus/base/',
+    r'boost/system/': r'^nexus/(base|compat)/',
     r'boost/version\.hpp': r'^nexus/fiber/',
     r'nlohmann/': r'^nexus/config/',
     r'spdlog/': r'^nexus/log/|\.cpp$',
