@@ -34,12 +34,15 @@ public:
     void deallocate(void* slot) noexcept { free_ = ::new (slot) FreeSlot{free_}; }
 
 private:
+    static constexpr std::size_t max_chunk_bytes = std::size_t{1} << 46; // more than a process can address
+
     struct FreeSlot {
         FreeSlot* next;
     };
 
     void grow() {
         chunks_.reserve(chunks_.size() + 1);
+        if (slots_per_chunk_ > max_chunk_bytes / slot_bytes_) throw std::bad_alloc();
         auto* chunk = static_cast<std::byte*>(
             ::operator new (slot_bytes_* slots_per_chunk_, std::align_val_t{alignment_}));
         chunks_.push_back(chunk);

@@ -1,6 +1,6 @@
 #include "nexus/exec/cancel_state.hpp"
 
-#include <vector>
+#include <array>
 
 namespace nexus::detail {
 
@@ -35,30 +35,47 @@ std::shared_ptr<CancelState> CancelState::child_of(const Ref& parent) {
     return child;
 }
 
-void CancelState::cancel_one(std::vector<Ref>& next) {
-    std::vector<Waker> wakers;
-    {
-        std::lock_guard lock(mutex_);
-        if (cancelled_.load_acquire()) return;
-        // Room first: if it cannot be had, nothing has happened yet.
-        wakers.reserve(waiters_.size());
-        next.reserve(next.size() + children_.size());
-        cancelled_.store_release(true);
-        while (CancelWaiter* waiter = waiters_.pop_front()) wakers.push_back(waiter->waker);
-        while (CancelState* child = children_.pop_front()) {
-            // Null for a child whose last handle is going away right now: it waits for our lock to leave.
-            if (Ref alive = child->weak_from_this().lock(); alive != nullptr) next.push_back(std::move(alive));
+void CancelState::cancel_one(Ref& next) noexcept {
+    bool more = true;
+    for (bool first = true; more; first = false) {
+        // Woken outside the lock, a handful at a time: no memory has to be had, so a cancel cannot fail.
+        std::array<Waker, 16> wakers;
+        std::size_t count = 0;
+        {
+            std::lock_guard lock(mutex_);
+            if (first) {
+                if (cancelled_.load_acquire()) return;
+                cancelled_.store_release(true); // from here on nobody links anything any more
+                take_children(next);
+            }
+            while (count < wakers.size()) {
+                CancelWaiter* waiter = waiters_.pop_front();
+                if (waiter == nullptr) break;
+                wakers[count++] = waiter->waker;
+            }
+            more = !waiters_.empty();
         }
+        for (std::size_t i = 0; i < count; ++i) wakers[i].wake();
     }
-    for (const Waker& waker : wakers) waker.wake();
 }
 
-void CancelState::cancel() {
-    std::vector<Ref> pending;
+/// Under the lock. Whoever takes a child off the list alone writes its `next_to_cancel_`.
+void CancelState::take_children(Ref& next) noexcept {
+    while (CancelState* child = children_.pop_front()) {
+        // Null for a child whose last handle is going away right now: it waits for our lock to leave.
+        Ref alive = child->weak_from_this().lock();
+        if (alive == nullptr) continue;
+        child->next_to_cancel_ = std::move(next);
+        next = std::move(alive);
+    }
+}
+
+void CancelState::cancel() noexcept {
+    Ref pending;
     cancel_one(pending);
-    while (!pending.empty()) {
-        const Ref state = std::move(pending.back());
-        pending.pop_back();
+    while (pending != nullptr) {
+        const Ref state = std::move(pending);
+        pending = std::move(state->next_to_cancel_);
         state->cancel_one(pending);
     }
 }

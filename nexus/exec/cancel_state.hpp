@@ -35,7 +35,7 @@ public:
 
     [[nodiscard]] bool cancelled() const noexcept { return cancelled_.load_acquire(); } // partner: cancel()
     /// Any thread; idempotent. Raises the flag here and in all descendants and wakes their waiters.
-    void cancel();
+    void cancel() noexcept;
     /// False when it is cancelled already: then the waiter is not linked.
     [[nodiscard]] bool add(CancelWaiter& waiter);
     /// Any state of the waiter. Afterwards nobody else touches it.
@@ -47,7 +47,8 @@ public:
 private:
     using Ref = std::shared_ptr<CancelState>;
     /// Raises this flag alone; appends the children to `next`.
-    void cancel_one(std::vector<Ref>& next);
+    void cancel_one(Ref& next) noexcept;
+    void take_children(Ref& next) noexcept;
     Ref leave_parent() noexcept;
 
     // Partners: cancelled() on any thread reads what cancel_one() stored.
@@ -56,6 +57,7 @@ private:
     base::IntrusiveList<CancelWaiter> waiters_;
     base::IntrusiveList<CancelState> children_;
     Ref parent_;
+    Ref next_to_cancel_; ///< while a cancel of an ancestor is on its way here
 };
 
 } // namespace nexus::detail

@@ -37,6 +37,8 @@ public:
     /// True on the thread that owns the executor, as long as the executor lives.
     [[nodiscard]] bool on_owner_thread() const noexcept { return owner_marker_ == &thread_marker_; }
     [[nodiscard]] bool closed() const noexcept { return gate_.closed(); }
+    /// False once teardown has begun: jobs are not taken any more.
+    [[nodiscard]] bool takes_jobs() const noexcept { return !refusing_.load_acquire() && !closed(); }
     /// Puts a node into the queue and wakes the loop if it sleeps (CW-10).
     void push(detail::CrossNode& node) noexcept;
     /// Makes `task` ready from any thread. The caller holds a reference. False when it had completed (EX-14, CW-11).
@@ -60,6 +62,8 @@ public:
     [[nodiscard]] static constexpr bool fits_slot(std::size_t bytes, std::size_t alignment) noexcept {
         return bytes <= slot_bytes && alignment <= slot_alignment;
     }
+    /// Beginning of teardown.
+    void refuse_jobs() noexcept { refusing_.store_release(true); }
     /// The user's slab; null when there is none.
     [[nodiscard]] detail::SlabStorage* byte_slab() const noexcept { return byte_slab_.get(); }
     void adopt(std::unique_ptr<detail::SlabStorage> slab) noexcept { byte_slab_ = std::move(slab); }
@@ -85,6 +89,7 @@ private:
     const char* owner_marker_ = &thread_marker_;
     os::EventFd poker_;
     base::Atomic<bool> has_poker_{false}; // partner: push() reads it before poker_
+    base::Atomic<bool> refusing_{false};  // partner: takes_jobs() on all threads
     std::mutex mutex_;
     base::Slab slab_{slot_bytes, slot_alignment, 64};
     std::unique_ptr<detail::SlabStorage> byte_slab_;

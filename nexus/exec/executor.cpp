@@ -6,6 +6,8 @@
 #include "nexus/exec/wait.hpp"
 #include "nexus/os/clock.hpp"
 
+#include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace nexus {
@@ -18,6 +20,8 @@ namespace {
 
 /// Fibers alive at once under TSan, which keeps a full thread state for each and has room for 8,000 or so.
 constexpr std::size_t tsan_fiber_cap = 4000;
+/// Wakes that one poll() takes in: threads that are faster must not keep it from running fibers.
+constexpr std::size_t wakes_per_poll = 4096;
 /// Room that the first frames of a fiber need beside its closure.
 constexpr std::size_t minimum_frame_bytes = 4096;
 
@@ -88,6 +92,9 @@ Stack* Executor::take_stack(std::size_t bytes) {
 #else
     (void)tsan_fiber_cap;
 #endif
+    if (bytes > StackPool::max_stack_bytes) [[unlikely]] {
+        throw UsageError("SpawnOptions::stack_size is " + std::to_string(bytes) + "; the most is 1 GiB");
+    }
     const std::uint32_t size_class = bytes == 0 || bytes == default_stack_bytes_ ? default_stack_class_
                                                                                  : stacks_.size_class(bytes);
     return stacks_.acquire(size_class).value();
@@ -174,6 +181,7 @@ void Executor::fiber_main() noexcept {
     Task& me = *executor.current_;
     try {
         if ((me.stop & detail::stop_bit::abort) != 0) {
+            me.ending = true;
             me.ops->discard(me);
             me.outcome = Outcome::aborted;
         } else {
@@ -191,16 +199,17 @@ void Executor::fiber_main() noexcept {
 }
 
 void Executor::complete(Task& task) noexcept {
-    --live_count_;
-    ++completed_in_run_;
-    if (detail::CompletionListener* listener = std::exchange(task.listener, nullptr); listener != nullptr) {
-        listener->on_complete(*listener, task);
-    }
+    task.ending = true;
+    // Code of the user's, which may still wait, comes first; nothing from here on does.
     if (!task.state.has_join()) {
         if (task.failure != nullptr) report_unhandled(std::exchange(task.failure, nullptr), task.name());
         if (task.outcome == Outcome::value) task.ops->destroy_output(task);
         task.ops = nullptr;
     }
+    --live_count_;
+    ++completed_in_run_;
+    // It stays in place: its destructor unlinks it. Until then nobody else may join.
+    if (task.listener != nullptr) task.listener->on_complete(*task.listener, task);
     if (task.state.complete_and_drop(task.sharing) != FreeAction::retain) defer_free(task);
 }
 
@@ -221,13 +230,19 @@ void Executor::finish_current() noexcept {
 
 void Executor::abandon_current() noexcept {
     Task& me = *current_;
+    if (on_loop_stack_) {
+        // It stands on the stack of the loop, which cannot be left behind.
+        std::fprintf(stderr,
+                     "nexus: fiber \"%s\" swallowed its abort a thousand times inside on_loop_stack(), where it cannot "
+                     "be suspended: rethrow what catch (...) caught\n",
+                     me.name());
+        std::abort();
+    }
     ++leaked_fibers_;
     me.outcome = Outcome::aborted;
     me.ops = nullptr;
     --live_count_;
-    if (detail::CompletionListener* listener = std::exchange(me.listener, nullptr); listener != nullptr) {
-        listener->on_complete(*listener, me);
-    }
+    if (me.listener != nullptr) me.listener->on_complete(*me.listener, me);
     // Its frames still refer to the header: one reference more keeps both for ever.
     me.state.add_reference(me.sharing);
     (void)me.state.complete_and_drop(me.sharing);
@@ -245,10 +260,24 @@ void Executor::drop_stale(Task& task) noexcept {
 
 void Executor::report_unhandled(std::exception_ptr failure, const char* fiber_name) noexcept {
     if (on_unhandled_) {
-        on_unhandled_(std::move(failure), fiber_name);
-    } else if (unhandled_ == nullptr) {
-        unhandled_ = std::move(failure);
+        try {
+            on_unhandled_(failure, fiber_name);
+            return;
+        } catch (...) {
+            // A hook that throws (it spawned during teardown, say) has not handled it.
+        }
     }
+    try {
+        unhandled_.push_back(std::move(failure));
+    } catch (...) {
+        ++lost_failures_;
+    }
+}
+
+std::exception_ptr Executor::take_unhandled() noexcept {
+    std::exception_ptr first = std::move(unhandled_.front());
+    unhandled_.erase(unhandled_.begin());
+    return first;
 }
 
 bool Executor::request_abort(Task& task) noexcept {
@@ -262,7 +291,7 @@ bool Executor::request_abort(Task& task) noexcept {
 
 std::size_t Executor::run_ready(Boundary allowance) {
     allowance_ = allowance;
-    runs_ = 0;
+    const std::uint64_t runs_before = runs_;
     cycle_left_ = 0;
     if (ready_.empty()) return 0;
     begin_cycle();
@@ -274,23 +303,34 @@ std::size_t Executor::run_ready(Boundary allowance) {
         // for a call on its stack.
         detail::switch_context(loop_context_, first->context, exceptions_);
         while (loop_call_ != nullptr) {
+            // The call is the fiber's: what it handles or unwinds for is so here too.
+            const detail::ExceptionState of_loop = std::exchange(*exceptions_, current_->context.exceptions);
             std::exchange(loop_call_, nullptr)(loop_call_context_);
+            current_->context.exceptions = std::exchange(*exceptions_, of_loop);
             // SAFETY: the fiber that asked is suspended in call_on_loop_stack() and still current.
             detail::switch_context(loop_context_, current_->context, exceptions_);
         }
     }
-    return runs_;
+    return static_cast<std::size_t>(runs_ - runs_before);
 }
 
 void Executor::call_on_loop_stack(void (*call)(void* context) noexcept, void* context) noexcept {
     Task& me = *current_;
+    if (on_loop_stack_) { // we are there already; the loop's context is stale until that call returns
+        call(context);
+        return;
+    }
     loop_call_ = call;
     loop_call_context_ = context;
+    on_loop_stack_ = true;
     ++me.no_suspend;
-    // SAFETY: the loop's context is suspended whenever a fiber runs; it comes straight back.
+    // SAFETY: the loop's context is suspended whenever a fiber runs on its own stack; it comes straight back.
     detail::switch_context(me.context, loop_context_, exceptions_);
     --me.no_suspend;
+    on_loop_stack_ = false;
 }
+
+void Executor::poke_when_ready() noexcept { std::exchange(poked_when_ready_, nullptr)->signal(); }
 
 std::size_t Executor::poll() {
     if (current_ != nullptr) {
@@ -301,10 +341,10 @@ std::size_t Executor::poll() {
     drain_deferred_free();
     event_time_ns_ = now_ns();
     timers_.advance(event_time_ns_);
-    drain_cross_queue(0);
+    drain_cross_queue(wakes_per_poll);
     completed_in_run_ = 0;
     run_ready({.runs = 0, .cycles = 0});
-    if (unhandled_ != nullptr) std::rethrow_exception(take_unhandled());
+    if (has_unhandled()) std::rethrow_exception(take_unhandled());
     return completed_in_run_;
 }
 
@@ -313,7 +353,7 @@ bool Executor::drain_cross_queue(std::size_t limit) {
         CrossNode* node = cross_->pop();
         if (node == nullptr) return !cross_->maybe_nonempty();
         if (node->deliver != nullptr) {
-            node->deliver(*node, this);
+            node->deliver(*node, closing_ ? nullptr : this);
             continue;
         }
         // QUEUED stays set while the task moves over to the ready queue (H-5). Completed ones are dropped there.
@@ -398,7 +438,7 @@ void Executor::account_for_survivors() noexcept {
     std::size_t survivors = 0;
     while (Task* task = all_tasks_.pop_front()) {
         ++survivors;
-        if (task->outcome == Outcome::pending) {
+        if (!task->state.completed()) {
             stacks_.leak(task->stack);
             detail::left_behind(cross_);
         }
@@ -411,7 +451,15 @@ void Executor::account_for_survivors() noexcept {
 
 void Executor::shutdown() noexcept {
     if (dead_) return;
+    if (current_ != nullptr) {
+        std::fprintf(stderr,
+                     "nexus: fiber \"%s\" shuts its own executor or runtime down, on whose stack it stands: let the "
+                     "fiber return, and do it where the loop was called\n",
+                     current_->name());
+        std::abort();
+    }
     closing_ = true;
+    cross_->refuse_jobs();
     {
         Enter enter(*this);
         std::uint64_t undrained = 0;

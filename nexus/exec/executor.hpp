@@ -44,7 +44,8 @@ struct ChoiceSource {
     void* context = nullptr;
 };
 
-/// An exception left a fiber and nobody will join it. Runs on the fiber or in the loop; must not throw.
+/// An exception left a fiber and nobody will join it. Runs on the fiber or in the loop. If it throws, the failure is
+/// treated as if there were no hook.
 using UnhandledHook = std::function<void(std::exception_ptr failure, const char* fiber_name)>;
 
 struct ExecutorOptions {
@@ -129,9 +130,12 @@ public:
     /// empty.
     bool drain_cross_queue(std::size_t limit);
     void drain_deferred_free() noexcept;
-    /// The first exception that left a fiber unjoined, if there is no hook; clears it.
-    [[nodiscard]] std::exception_ptr take_unhandled() noexcept { return std::exchange(unhandled_, nullptr); }
-    [[nodiscard]] bool has_unhandled() const noexcept { return unhandled_ != nullptr; }
+    /// The first of the exceptions that left a fiber unjoined, if there is no hook; only while has_unhandled(). The
+    /// others come out of the next calls.
+    [[nodiscard]] std::exception_ptr take_unhandled() noexcept;
+    [[nodiscard]] bool has_unhandled() const noexcept { return !unhandled_.empty(); }
+    /// Exceptions that could be told to nobody: of teardown without a hook, or for want of memory.
+    [[nodiscard]] std::uint64_t lost_failures() const noexcept { return lost_failures_ + unhandled_.size(); }
     [[nodiscard]] bool has_deferred() const noexcept { return deferred_ != nullptr; }
     /// Replaces the clock. Throws UsageError while timers are armed: their deadlines are in the old one.
     void set_clock(ClockSource clock);
@@ -147,6 +151,9 @@ public:
     /// What waits for file descriptors on behalf of this executor's fibers; null for a bare executor.
     [[nodiscard]] Reactor* reactor() const noexcept { return reactor_; }
     void set_reactor(Reactor* reactor) noexcept { reactor_ = reactor; }
+    /// While the loop is not running: writes `poker` when the first task becomes ready, so that a host that watches it
+    /// comes back. Null ends that.
+    void set_poked_when_ready(os::EventFd* poker) noexcept { poked_when_ready_ = poker; }
     /// Fails every fiber of this executor that is parked, as abort does; they stay to be run. Returns how many.
     std::size_t abort_parked() noexcept;
 
@@ -180,6 +187,8 @@ public:
     [[nodiscard]] detail::Task& current_task() const noexcept { return *current_; }
     /// The running fiber's task, or null in the loop.
     [[nodiscard]] const detail::Task* running_task() const noexcept { return current_; }
+    /// A number for what runs now: the same until the running fiber suspends, and never again.
+    [[nodiscard]] std::uint64_t run_number() const noexcept { return runs_; }
     /// True while `task` is the running fiber.
     [[nodiscard]] bool is_current(const detail::Task& task) const noexcept { return current_ == &task; }
 
@@ -207,7 +216,10 @@ public:
 
     /// Makes a task of this executor ready (EX-14). Owner thread; the task is alive. No effect when it is queued.
     void wake(detail::Task& task) noexcept {
-        if (task.state.try_set_queued(task.sharing)) ready_.push(task);
+        if (!task.state.try_set_queued(task.sharing)) return;
+        ready_.push(task);
+        if (poked_when_ready_ != nullptr) [[unlikely]]
+            poke_when_ready();
     }
     /// Marks the running fiber ready again, behind all others.
     void requeue_current() noexcept { wake(*current_); }
@@ -269,6 +281,7 @@ private:
     void drop_stale(detail::Task& task) noexcept;
     void check_suspension(detail::Task& task, const char* what) const;
     void unwind_all() noexcept;
+    void poke_when_ready() noexcept;
     void account_for_survivors() noexcept;
 
     static inline constinit thread_local Executor* current_executor_ = nullptr;
@@ -279,6 +292,7 @@ private:
     BorrowLedger** ledger_slot_;
     BorrowLedger* outer_ledger_ = nullptr;
     detail::ReadyQueue ready_;
+    os::EventFd* poked_when_ready_ = nullptr;
     std::size_t cycle_left_ = 0;
     Boundary allowance_{};
     std::size_t tasks_per_cycle_;
@@ -296,9 +310,10 @@ private:
     std::size_t live_count_ = 0;
     std::size_t outstanding_ = 0;
     std::size_t completed_in_run_ = 0;
-    std::size_t runs_ = 0;
+    std::uint64_t runs_ = 0;
     base::IntrusiveList<detail::Task> all_tasks_;
     // Rare.
+    bool on_loop_stack_ = false; ///< the running fiber is inside call_on_loop_stack()
     void (*loop_call_)(void* context) noexcept = nullptr;
     void* loop_call_context_ = nullptr;
     bool closing_ = false;
@@ -308,7 +323,8 @@ private:
     ChoiceSource choice_{};
     ClockSource clock_;
     time::TimerWheel timers_;
-    std::exception_ptr unhandled_;
+    std::vector<std::exception_ptr> unhandled_; ///< oldest first
+    std::uint64_t lost_failures_ = 0;
     UnhandledHook on_unhandled_;
     std::shared_ptr<ShutdownStatsAtomics> stats_;
     Reactor* reactor_ = nullptr;

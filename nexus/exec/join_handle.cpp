@@ -4,6 +4,14 @@
 
 namespace nexus::detail {
 
+namespace {
+
+[[noreturn]] void throw_joined_already() {
+    throw UsageError("join() while another fiber joins the same handle: share the result through a channel instead");
+}
+
+} // namespace
+
 JoinWaiter::JoinWaiter(Task& task, Executor& executor)
     : CompletionListener{[](CompletionListener& self, Task& /*task*/) noexcept {
           auto& waiter = static_cast<JoinWaiter&>(self);
@@ -15,14 +23,16 @@ JoinWaiter::JoinWaiter(Task& task, Executor& executor)
                          "return from the fiber instead");
     }
     if (task.listener != nullptr) {
-        throw UsageError(
-            "join() while another fiber joins the same handle: share the result through a channel instead");
+        throw_joined_already();
     }
     task.listener = this;
+    task.state.add_reference(task.sharing); // the handle may be dropped meanwhile, by another fiber
 }
 
 JoinWaiter::~JoinWaiter() {
-    if (task_.listener == this) task_.listener = nullptr;
+    task_.listener = nullptr;
+    CrossWake& owner = *task_.owner;
+    if (task_.state.drop_reference(task_.sharing) != FreeAction::retain) owner.dispose(task_);
 }
 
 JoinHandleBase::TaskView JoinHandleBase::task(const char* operation) const {
@@ -43,13 +53,20 @@ bool JoinHandleBase::abort() {
 
 bool JoinHandleBase::wait() {
     Task& header = task("join").header;
-    if (header.state.completed()) return true;
+    if (header.state.completed()) {
+        if (header.listener != nullptr) throw_joined_already(); // it has been woken, and has not run yet
+        return true;
+    }
     Executor& executor = Executor::of_current_fiber("join");
     if (header.owner != &executor.cross_wake()) {
         throw UsageError("join() of a fiber of another runtime: hand the result over through a channel instead");
     }
     JoinWaiter waiter(header, executor);
-    return wait_or_throw(executor, "join", [&header] { return header.state.completed(); });
+    const bool ended = wait_or_throw(executor, "join", [&header] { return header.state.completed(); });
+    if (ended && task_ != &header) {
+        throw UsageError("join(): the handle was detached or moved from by another fiber while this one waited");
+    }
+    return ended;
 }
 
 void JoinHandleBase::check_outcome() {

@@ -21,7 +21,7 @@ public:
 
 namespace detail {
 
-/// Resets the task's listener when the wait ends, however it ends.
+/// Keeps the header, and resets its listener when the wait ends, however it ends.
 class JoinWaiter : public CompletionListener {
 public:
     /// Throws UsageError when someone waits already, or when `task` is the running fiber.

@@ -88,6 +88,7 @@ struct Task : CrossNode, base::ListNode {
     std::uint8_t select_turn = 0; ///< where select() begins to look: rotates, a fiber at a time
     std::uint8_t shields = 0;     ///< open shields: waits ignore `stop` and park even while unwinding
     std::uint8_t no_suspend = 0;  ///< open regions in which suspending is a mistake
+    bool ending = false;          ///< the body is over: a reason to stop ends waits, but is not thrown any more
     Outcome outcome = Outcome::pending;
     Sharing sharing = Sharing::owner_only;
     std::uint8_t alignment_shift = 0; ///< the header's memory is aligned to 2 to this power; or in_byte_slab

@@ -27,7 +27,7 @@ WaitEnd stopped(Executor& executor, bool may_fail) {
         Scope::look_at_sources(me);
         if ((me.stop & (stop_bit::abort | stop_bit::scope)) == 0) return WaitEnd::ready;
     }
-    if (executor.unwinding()) return WaitEnd::cancelled;
+    if (executor.unwinding() || me.ending) return WaitEnd::cancelled;
     if (++me.failed_waits > failed_wait_budget && !executor.suspension_forbidden(me)) {
         executor.requeue_current();
         executor.suspend("its turn, after ignoring that it should stop");

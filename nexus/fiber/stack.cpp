@@ -91,7 +91,7 @@ StackPool::~StackPool() {
 }
 
 std::uint32_t StackPool::size_class(std::size_t bytes) {
-    const std::size_t usable = round_up(std::max(bytes, page_size()), page_size());
+    const std::size_t usable = round_up(std::clamp(bytes, page_size(), max_stack_bytes), page_size());
     for (std::size_t i = 0; i < classes_.size(); ++i) {
         if (classes_[i].usable_bytes == usable && !classes_[i].reserved) return static_cast<std::uint32_t>(i);
     }
@@ -102,7 +102,7 @@ std::uint32_t StackPool::size_class(std::size_t bytes) {
 
 std::uint32_t StackPool::add_class(std::size_t bytes) {
     Class cls;
-    cls.usable_bytes = round_up(std::max(bytes, page_size()), page_size());
+    cls.usable_bytes = round_up(std::clamp(bytes, page_size(), max_stack_bytes), page_size());
     cls.reserved = true;
     classes_.push_back(std::move(cls));
     return static_cast<std::uint32_t>(classes_.size() - 1);
@@ -140,6 +140,9 @@ Result<Stack*> StackPool::acquire_slow(std::uint32_t size_class) {
 Result<void> StackPool::map_slab(std::uint32_t size_class, std::size_t count) {
     Class& cls = classes_[size_class];
     const std::size_t stride = guard_bytes_ + cls.usable_bytes;
+    if (count > (std::size_t{1} << 46) / stride) {
+        return Error::from_errno(ENOMEM, "map fiber stacks", "(more than an address space holds)");
+    }
     const std::size_t bytes = stride * count;
     // Everything that can throw comes before the mapping.
     auto stacks = std::make_unique<Stack[]>(count);

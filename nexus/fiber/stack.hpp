@@ -54,6 +54,9 @@ struct StackPoolStats {
 
 class StackPool {
 public:
+    /// Usable bytes of a stack, at most; size_class() takes no more.
+    static constexpr std::size_t max_stack_bytes = std::size_t{1} << 30;
+
     explicit StackPool(StackPoolOptions options = {});
     StackPool(const StackPool&) = delete;
     StackPool& operator=(const StackPool&) = delete;

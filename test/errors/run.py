@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 CALLER = re.compile(r"^ {12}\S")
-OWN_CALLER = re.compile(r"^ {12}(?!nexus::|std::|void nexus::|void std::)[\w:]+\(.*\)\+0xN$")
+OWN_CALLER = re.compile(r"^ {12}(?!nexus::|std::|void nexus::|void std::|decltype)[\w:]+\(.*\)\+0xN$")
 
 
 def even_out(text: str) -> list[str]:

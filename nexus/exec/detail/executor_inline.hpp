@@ -27,7 +27,7 @@ inline void Executor::begin_cycle() noexcept {
 /// The end of a cycle without a switch to the loop: only when nothing waits for the loop's attention.
 inline bool Executor::cross_cycle_in_place() noexcept {
     if (ready_.empty() || allowance_.runs <= 0 || allowance_.cycles <= 0) return false;
-    if (cross_->maybe_nonempty() || unhandled_ != nullptr) return false;
+    if (cross_->maybe_nonempty() || has_unhandled()) return false;
     if (deferred_ != nullptr) drain_deferred_free();
     begin_cycle();
     return true;
@@ -39,7 +39,7 @@ inline detail::Task* Executor::next_to_run() noexcept {
         detail::Task* task = choice_.choose == nullptr ? ready_.pop()
                                                        : ready_.pop_at(choice_.choose(choice_.context, cycle_left_));
         --cycle_left_;
-        if (task->outcome != detail::Outcome::pending) [[unlikely]] {
+        if (task->state.completed()) [[unlikely]] {
             drop_stale(*task);
             continue;
         }
@@ -67,8 +67,12 @@ struct FiberBody {
     static void run(Task& task) {
         struct Closure {
             F* function;
-            ~Closure() { function->~F(); }
-        } body{closure(task)};
+            Task& task;
+            ~Closure() {
+                task.ending = true;
+                function->~F();
+            }
+        } body{closure(task), task};
         if constexpr (std::is_void_v<T>) {
             std::invoke(std::move(*body.function));
         } else {

@@ -84,7 +84,8 @@ inline void destroyed([[maybe_unused]] SanitizerState& state) noexcept {
 #endif
 }
 
-inline void before_switch([[maybe_unused]] SanitizerState& from, [[maybe_unused]] const SanitizerState& to) noexcept {
+[[gnu::always_inline]] inline void before_switch([[maybe_unused]] SanitizerState& from,
+                                                 [[maybe_unused]] const SanitizerState& to) noexcept {
 #if defined(NEXUS_ASAN)
     __sanitizer_start_switch_fiber(&from.fake_stack, to.bottom, to.size);
 #endif
@@ -93,7 +94,7 @@ inline void before_switch([[maybe_unused]] SanitizerState& from, [[maybe_unused]
 #endif
 }
 
-inline void before_last_switch([[maybe_unused]] const SanitizerState& to) noexcept {
+[[gnu::always_inline]] inline void before_last_switch([[maybe_unused]] const SanitizerState& to) noexcept {
 #if defined(NEXUS_ASAN)
     __sanitizer_start_switch_fiber(nullptr, to.bottom, to.size);
 #endif
@@ -103,7 +104,8 @@ inline void before_last_switch([[maybe_unused]] const SanitizerState& to) noexce
 }
 
 /// `from` gets the bounds of the stack that was left, if it did not know them (the thread's own stack).
-inline void after_switch([[maybe_unused]] const SanitizerState& to, [[maybe_unused]] SanitizerState& from) noexcept {
+[[gnu::always_inline]] inline void after_switch([[maybe_unused]] const SanitizerState& to,
+                                                [[maybe_unused]] SanitizerState& from) noexcept {
 #if defined(NEXUS_ASAN)
     const void* bottom = nullptr;
     std::size_t size = 0;
