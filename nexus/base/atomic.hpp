@@ -72,6 +72,9 @@ struct StdAtomics {
         std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
     }
+    /// Keeps the compiler from moving memory accesses across it. Costs no instruction. Enough where the other side
+    /// makes the fence for both (exec/process_fence.hpp).
+    static void fence_compiler() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 };
 
 template <class T>

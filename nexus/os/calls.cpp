@@ -1,16 +1,22 @@
-// The real table. fcntl alone is wrapped, because a variadic function has no plain pointer.
+// The real table. Wrapped are fcntl, which is variadic and so has no plain pointer, and membarrier, which the C library
+// does not know.
 #include "nexus/os/calls.hpp"
 
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace nexus::os::detail {
 namespace {
 
 int real_fcntl(int fd, int command, long argument) { return ::fcntl(fd, command, argument); }
+
+int real_membarrier(int command, unsigned flags, int cpu) {
+    return static_cast<int>(::syscall(SYS_membarrier, command, flags, cpu));
+}
 
 } // namespace
 
@@ -48,6 +54,7 @@ constinit const Calls real_table = {
     .munmap = ::munmap,
     .mprotect = ::mprotect,
     .madvise = ::madvise,
+    .membarrier = real_membarrier,
 };
 
 } // namespace nexus::os::detail

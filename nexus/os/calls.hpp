@@ -57,6 +57,7 @@ struct Calls {
     int (*munmap)(void* address, std::size_t size);
     int (*mprotect)(void* address, std::size_t size, int protection);
     int (*madvise)(void* address, std::size_t size, int advice);
+    int (*membarrier)(int command, unsigned flags, int cpu);
 };
 
 namespace detail {
