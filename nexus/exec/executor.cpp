@@ -385,8 +385,8 @@ std::size_t Executor::deferred_free_count() const noexcept {
 void Executor::check_suspension(Task& task, const char* what) const {
     if (task.no_suspend != 0) {
         throw UsageError(std::string("waiting for ") + what +
-                         " where suspending is forbidden (inside with_world, on_loop_stack, a log sink or a write "
-                         "claim): leave that region first");
+                         " where suspending is forbidden (inside with_world, on_loop_stack, modify() of a watch, "
+                         "a log sink or a write claim): leave that region first");
     }
     nexus::check_suspension(task.borrows, what, strict_borrows_);
 }

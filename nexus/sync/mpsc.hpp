@@ -98,7 +98,8 @@ private:
 
     [[nodiscard]] Result<void> send_later(Executor& executor, T& value) const {
         struct Node : State::SendWaiter {
-            Node(std::shared_ptr<State> in, T& offered) : State::SendWaiter(offered), state(std::move(in)) {
+            Node(std::shared_ptr<State> in, T& offered)
+                : State::SendWaiter(offered, Waker::of_current()), state(std::move(in)) {
                 state->link(*this);
             }
             ~Node() {
@@ -144,8 +145,9 @@ public:
         }
         if (state_->receiving()) [[unlikely]]
             detail::throw_second_receiver("recv");
-        if (std::optional<T> value = state_->pop()) return std::move(*value);
-        return recv_later(executor);
+        std::optional<T> value;
+        if (state_->pop(value)) return std::move(*value);
+        return recv_later(executor, value);
     }
     [[nodiscard]] Result<T> recv_for(Duration limit) {
         return timeout(limit, [this] { return recv(); });
@@ -155,8 +157,10 @@ public:
     }
     /// Never suspends. Fails with errc::empty or errc::closed.
     [[nodiscard]] Result<T> try_recv() {
+        std::optional<T> value;
         bool ended = false;
-        if (std::optional<T> value = state_->pop_or_end(ended)) return std::move(*value);
+        (void)state_->try_receive(value, ended);
+        if (value) return std::move(*value);
         return detail::channel_error(ended ? errc::closed : errc::empty, "try_recv");
     }
 
@@ -177,7 +181,7 @@ private:
     friend Channel<T> channel<T>(std::size_t capacity);
     explicit Receiver(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
-    [[nodiscard]] Result<T> recv_later(Executor& executor) {
+    [[nodiscard]] Result<T> recv_later(Executor& executor, std::optional<T>& value) {
         struct Receiving {
             explicit Receiving(std::shared_ptr<State> in) : state(std::move(in)) { state->begin_receiving("recv"); }
             Receiving(const Receiving&) = delete;
@@ -186,16 +190,10 @@ private:
             std::shared_ptr<State> state; ///< whatever happens to this Receiver meanwhile
         } receiving(state_);
         State& state = *receiving.state;
-        std::optional<T> value;
         bool ended = false;
-        auto look = [&] {
-            if (!value && !ended) value = state.pop_or_end(ended);
-            return value || ended;
-        };
         const detail::WaitEnd end = detail::park_until(executor, "recv", true, [&] {
-            if (look()) return true;
-            state.receiver().arm(detail::TaskReference::of_current(executor));
-            return look(); // what came before the slot was armed woke nobody (H-22)
+            return value || ended || state.try_receive(value, ended) ||
+                   state.receive_after_arming(value, ended, detail::TaskReference::of_current(executor));
         });
         if (value) return std::move(*value);
         return detail::channel_error(end == detail::WaitEnd::ready ? errc::closed : detail::to_errc(end), "recv");

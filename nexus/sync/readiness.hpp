@@ -1,11 +1,12 @@
 // readable(x) and writable(x): one direction of something, as a source for select().
 //
-// For sockets and whatever else has an `io_source()` that returns IoSource&, and writable() for local senders. These
-// are views: x must outlive them.
+// For sockets and whatever else has an `io_source()` that returns IoSource&, and writable() for senders whose room
+// nobody else can take: local and spsc. These are views: x must outlive them.
 #pragma once
 
 #include "nexus/runtime/runtime.hpp"
 #include "nexus/sync/local.hpp"
+#include "nexus/sync/spsc.hpp"
 
 #include <concepts>
 
@@ -21,6 +22,12 @@ struct Readiness {
 template <class T>
 struct SendReadiness {
     const local::Sender<T>& sender;
+};
+
+/// Room in an spsc channel, likewise.
+template <class T>
+struct SpscSendReadiness {
+    const spsc::Sender<T>& sender;
 };
 
 template <class X>
@@ -40,6 +47,10 @@ template <HasIoSource X>
 [[nodiscard]] inline Readiness writable(IoSource& source) noexcept { return {source, Direction::out}; }
 template <class T>
 [[nodiscard]] SendReadiness<T> writable(const local::Sender<T>& sender) noexcept {
+    return {sender};
+}
+template <class T>
+[[nodiscard]] SpscSendReadiness<T> writable(const spsc::Sender<T>& sender) noexcept {
     return {sender};
 }
 

@@ -8,11 +8,15 @@
 #include "nexus/base/mpsc_queue.hpp"
 #include "nexus/exec/park_gate.hpp"
 #include "nexus/exec/state_word.hpp"
+#include "nexus/sync/detail/mpsc_state.hpp"
+#include "nexus/sync/detail/oneshot_state.hpp"
+#include "nexus/sync/detail/spsc_state.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <streambuf>
 #include <string>
@@ -66,6 +70,10 @@ struct RelacyAtomics {
         void store_relaxed(T value) { value_.store(value, rl::mo_relaxed, RL_INFO); }
         void store_release(T value) { value_.store(value, rl::mo_release, RL_INFO); }
         T exchange_acq_rel(T value) { return value_.exchange(value, rl::mo_acq_rel, RL_INFO); }
+        bool compare_exchange_acq_rel(T& expected, T desired) {
+            return value_.compare_exchange_strong(expected, desired, rl::mo_acq_rel, RL_INFO, rl::mo_acquire, RL_INFO);
+        }
+        T fetch_add_acq_rel(T value) { return value_.fetch_add(value, rl::mo_acq_rel, RL_INFO); }
         T fetch_add_relaxed(T value) { return value_.fetch_add(value, rl::mo_relaxed, RL_INFO); }
         T fetch_sub_acq_rel(T value) { return value_.fetch_sub(value, rl::mo_acq_rel, RL_INFO); }
         T fetch_or_acq_rel(T value) { return value_.fetch_or(value, rl::mo_acq_rel, RL_INFO); }
@@ -89,7 +97,23 @@ struct RelacyAtomics {
     };
 
     static void fence_seq_cst() { rl::atomic_thread_fence(rl::mo_seq_cst, RL_INFO); }
+    static void fence_compiler() {} // and the checker may deliver old values
 };
+
+/// membarrier(2): a full fence on each of the `count` threads, on one after the other.
+template <int count>
+bool fence_all_threads() {
+    rl::context& checker = rl::ctx();
+    const auto me = static_cast<int>(rl::thread_index());
+    // SAFETY: the checker keeps its threads in one array of this type, in the order of their indices.
+    auto* threads = static_cast<rl::aligned<rl::thread_info<count>>*>(checker.threadx_) - me;
+    for (int i = 0; i < count; ++i) {
+        RelacyAtomics::fence_seq_cst(); // the caller's own, and a point where another thread may run
+        threads[i].atomic_thread_fence_seq_cst(checker.seq_cst_fence_order_);
+    }
+    RelacyAtomics::fence_seq_cst();
+    return true;
+}
 
 // --- planted mutants: the same templates on a backend with a fault ---
 
@@ -119,6 +143,20 @@ struct RelaxedLink : RelacyAtomics {
     public:
         using RelacyAtomics::Atomic<T>::Atomic;
         void store_release(T value) { this->store_relaxed(value); }
+    };
+};
+
+/// What is exchanged may be taken twice.
+struct TornExchange : RelacyAtomics {
+    template <class T>
+    class Atomic : public RelacyAtomics::Atomic<T> {
+    public:
+        using RelacyAtomics::Atomic<T>::Atomic;
+        T exchange_acq_rel(T value) {
+            const T before = this->load_acquire();
+            this->store_release(value);
+            return before;
+        }
     };
 };
 

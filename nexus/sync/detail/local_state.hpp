@@ -1,16 +1,16 @@
 // The shared state of a channel whose ends live on one thread.
 //
-// Invariants: `owners_` counts the ends and the waits in progress, and the last one frees the state; `senders_` counts
-// the Senders; `waiting_` holds the parked send() calls and those who wait for room, oldest first; while a send() is
-// linked there, the ring is full or the oldest of the list has been woken to take the room; whoever leaves the list
-// passes room on (H-23). `receiver_` is the one fiber that waits for a value (CH-LOC-5: a second one is refused).
-// No atomics, no locks: a wake puts a fiber into the ready queue and runs nothing.
+// Invariants: `senders_` counts the Senders; `waiting_` holds the parked send() calls and those who wait for room,
+// oldest first; while a send() is linked there, the ring is full or the oldest of the list has been woken to take the
+// room; whoever leaves the list passes room on (H-23). `receiver_` is the one fiber that waits for a value (CH-LOC-5: a
+// second one is refused). No atomics, no locks: a wake puts a fiber into the ready queue and runs nothing.
 #pragma once
 
 #include "nexus/base/error.hpp"
 #include "nexus/base/intrusive_list.hpp"
 #include "nexus/base/ring.hpp"
 #include "nexus/base/usage_error.hpp"
+#include "nexus/sync/detail/counted.hpp"
 #include "nexus/sync/detail/park.hpp"
 
 #include <cstddef>
@@ -23,7 +23,7 @@ namespace nexus::detail {
 [[noreturn]] void throw_second_receiver(const char* operation);
 
 template <class T>
-class LocalState {
+class LocalState : public Counted<LocalState<T>> {
     static_assert(std::is_nothrow_move_constructible_v<T>,
                   "a channel moves its values from fiber to fiber: T needs a move constructor that is noexcept; send a "
                   "std::unique_ptr<T> instead");
@@ -36,30 +36,18 @@ public:
         T* value;
         bool served = false; ///< the value is in the ring; not linked any more
     };
-    /// Keeps the state while a wait is in progress, whatever happens to the ends meanwhile.
-    class Pin {
-    public:
-        explicit Pin(LocalState& state) noexcept : state_(state) { ++state_.owners_; }
-        Pin(const Pin&) = delete;
-        Pin& operator=(const Pin&) = delete;
-        ~Pin() { state_.release(); }
-
-    private:
-        LocalState& state_;
-    };
-
     explicit LocalState(std::size_t capacity) : ring_(capacity) {}
 
     void add_sender() noexcept {
-        ++owners_;
         ++senders_;
+        this->add_owner();
     }
     /// The last one lets the receiver see the end (CH-5).
     void drop_sender() noexcept {
         if (--senders_ == 0 && receiver_ != nullptr) receiver_->wake();
-        release();
+        this->drop_owner();
     }
-    void add_receiver() noexcept { ++owners_; }
+    void add_receiver() noexcept { this->add_owner(); }
     /// Every send fails from here on; what is buffered is destroyed (CH-5).
     void drop_receiver() noexcept {
         receiver_gone_ = true;
@@ -67,7 +55,7 @@ public:
             waiter->who.wake();
         }
         ring_.clear();
-        release();
+        this->drop_owner();
     }
 
     [[nodiscard]] bool receiver_gone() const noexcept { return receiver_gone_; }
@@ -132,15 +120,10 @@ public:
     void set_receiver(const LocalWaiter* waiter) noexcept { receiver_ = waiter; }
 
 private:
-    void release() noexcept {
-        if (--owners_ == 0) delete this;
-    }
-
     base::Ring<T> ring_;
     const LocalWaiter* receiver_ = nullptr;
     base::IntrusiveList<RoomWaiter> waiting_;
     std::size_t high_water_ = 0;
-    std::uint32_t owners_ = 0;
     std::uint32_t senders_ = 0;
     bool receiver_gone_ = false;
 };

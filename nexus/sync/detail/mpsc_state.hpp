@@ -10,9 +10,9 @@
 #include "nexus/base/atomic.hpp"
 #include "nexus/base/error.hpp"
 #include "nexus/base/intrusive_list.hpp"
-#include "nexus/exec/waker.hpp"
 #include "nexus/sync/detail/mpsc_ring.hpp"
 #include "nexus/sync/detail/park.hpp"
+#include "nexus/sync/detail/task_reference.hpp"
 #include "nexus/sync/detail/waker_slot.hpp"
 
 #include <array>
@@ -26,47 +26,44 @@ namespace nexus::detail {
 
 [[noreturn]] void throw_second_receiver(const char* operation);
 
-/// A counted reference to a task as a bare pointer, for BasicWakerSlot.
-struct TaskReference {
-    using Pointer = Task*;
-    [[nodiscard]] static Pointer of_current(Executor& executor) noexcept;
-    static void wake(Pointer task) noexcept;
-    static void release(Pointer task) noexcept;
-};
-
-using WakerSlot = BasicWakerSlot<base::StdAtomics, TaskReference>;
-
 /// Wakers taken out under a lock, to be woken after it.
+template <class Handle>
 class WakeBatch {
 public:
     [[nodiscard]] bool full() const noexcept { return size_ == wakers_.size(); }
-    void add(Waker&& waker) noexcept { wakers_[size_++] = std::move(waker); }
+    void add(Handle&& waker) noexcept { wakers_[size_++] = std::move(waker); }
     void wake() noexcept {
         for (std::size_t i = 0; i < size_; ++i) {
             wakers_[i].wake();
-            wakers_[i] = Waker{};
+            wakers_[i] = Handle{};
         }
         size_ = 0;
     }
 
 private:
-    std::array<Waker, 8> wakers_;
+    std::array<Handle, 8> wakers_;
     std::size_t size_ = 0;
 };
 
-template <class T>
-class MpscState {
+template <class T, class Parking>
+class BasicMpscState {
+    using Backend = typename Parking::Backend;
+    using Mutex = typename Parking::Mutex;
+    using Handle = typename Parking::Handle;
+    using Pointer = typename Parking::Pointer;
+    using Slot = BasicWakerSlot<Backend, Parking>;
+
 public:
     /// A parked send(), on its fiber's stack. The lock guards all of it.
     struct SendWaiter : base::ListNode {
-        explicit SendWaiter(T& offered) : waker(Waker::of_current()), value(&offered) {}
-        Waker waker;
+        SendWaiter(T& offered, Handle sender) noexcept : waker(std::move(sender)), value(&offered) {}
+        Handle waker;
         T* value;
         bool served = false;  ///< the value is in the ring
         bool refused = false; ///< the receiver is gone
     };
 
-    explicit MpscState(std::size_t capacity) : ring_(capacity) {}
+    explicit BasicMpscState(std::size_t capacity) : ring_(capacity) {}
 
     // --- senders ---
 
@@ -87,13 +84,13 @@ public:
         return true;
     }
     void link(SendWaiter& waiter) {
-        std::lock_guard lock(mutex_);
+        std::lock_guard<Mutex> lock(mutex_);
         waiting_.push_back(waiter);
         waiters_.add();
     }
     /// The waiter gives up; false. True when it was served, or told the end, before that.
     [[nodiscard]] bool withdraw(SendWaiter& waiter) noexcept {
-        std::lock_guard lock(mutex_);
+        std::lock_guard<Mutex> lock(mutex_);
         if (!waiter.linked()) return true;
         remove(waiter); // it held no room: who makes room hands it over in the same step (H-23)
         return false;
@@ -101,7 +98,7 @@ public:
     /// The waiter's own look: true when its wait is over.
     [[nodiscard]] bool settle(SendWaiter& waiter) noexcept {
         serve();
-        std::lock_guard lock(mutex_);
+        std::lock_guard<Mutex> lock(mutex_);
         if (!waiter.served && closed() && waiter.linked()) {
             remove(waiter);
             waiter.refused = true;
@@ -110,12 +107,12 @@ public:
     }
     /// Any thread. Moves the values of waiting senders into the ring, oldest first, as long as there is room.
     void serve() noexcept {
-        WakeBatch batch;
+        WakeBatch<Handle> batch;
         bool again = true;
         while (again) {
             bool pushed = false;
             {
-                std::lock_guard lock(mutex_);
+                std::lock_guard<Mutex> lock(mutex_);
                 again = false;
                 while (SendWaiter* oldest = waiting_.front()) {
                     again = batch.full();
@@ -136,11 +133,11 @@ public:
     /// Every send fails from here on.
     void drop_receiver() noexcept {
         closed_.store_release(true); // partners: closed(); the lock below for those who wait
-        WakeBatch batch;
+        WakeBatch<Handle> batch;
         bool again = true;
         while (again) {
             {
-                std::lock_guard lock(mutex_);
+                std::lock_guard<Mutex> lock(mutex_);
                 again = false;
                 while (SendWaiter* oldest = waiting_.front()) {
                     again = batch.full();
@@ -157,28 +154,33 @@ public:
     /// No sender is left. What they pushed is visible to a pop after this.
     [[nodiscard]] bool ended() const noexcept { return senders_.load_acquire() == 0; } // partner: drop_sender()
     [[nodiscard]] bool has_value() const noexcept { return ring_.has_value(); }
-    /// The next value, and room for those who wait.
-    [[nodiscard]] std::optional<T> pop() noexcept {
-        std::optional<T> value;
+    /// Puts the oldest value into `value`, which is empty, and makes room for those who wait; false when there is none.
+    [[nodiscard]] bool pop(std::optional<T>& value) noexcept {
         if ((ring_.position() & 15U) == 0) note_depth();
-        if (!ring_.try_pop([&value](T&& oldest) noexcept { value.emplace(std::move(oldest)); })) return value;
+        if (!ring_.try_pop([&value](T&& oldest) noexcept { value.emplace(std::move(oldest)); })) return false;
         if (waiters_.any_after_change()) [[unlikely]]
             serve();
-        return value;
+        return true;
     }
-    /// pop(), and once more when the senders are gone: the last may have sent and left in between (H-35). With an empty
-    /// result `end` tells whether that was all.
-    [[nodiscard]] std::optional<T> pop_or_end(bool& end) noexcept {
-        std::optional<T> value = pop();
-        if (!value && ended()) {
-            value = pop();
-            end = !value;
-        }
-        return value;
+    /// pop(), and once more when the senders are gone: the last may have sent and left in between (H-35). True when
+    /// there is a value, now in `value`, or when `end` has come.
+    [[nodiscard]] bool try_receive(std::optional<T>& value, bool& end) noexcept {
+        if (pop(value)) return true;
+        if (!ended()) return false;
+        end = !pop(value);
+        return true;
     }
-    /// select(): pop_or_end() without taking anything.
+    /// Arms, then try_receive(): what came before the slot was armed woke nobody (H-22).
+    [[nodiscard]] bool receive_after_arming(std::optional<T>& value, bool& end, Pointer me) noexcept {
+        receiver_.arm(me);
+        return try_receive(value, end);
+    }
+    /// select(): the same without taking anything.
     [[nodiscard]] bool readable() const noexcept { return has_value() || ended(); }
-    [[nodiscard]] WakerSlot& receiver() noexcept { return receiver_; }
+    [[nodiscard]] bool readable_after_arming(Pointer me) noexcept {
+        receiver_.arm(me);
+        return readable();
+    }
     /// Throws UsageError when another fiber receives.
     void begin_receiving(const char* operation) {
         if (receiving_) throw_second_receiver(operation);
@@ -210,17 +212,23 @@ private:
         if (depth > high_water_.load_relaxed()) high_water_.store_relaxed(depth);
     }
 
-    BasicMpscRing<T> ring_;
+    template <class X>
+    using Atomic = typename Backend::template Atomic<X>;
+
+    BasicMpscRing<T, Backend> ring_;
     // On a line of their own: read at every send and receive, written rarely.
-    alignas(64) WakerSlot receiver_;
-    base::Atomic<bool> closed_{false};     // partners: drop_receiver(), closed()
-    base::Atomic<bool> found_full_{false}; // partners: try_push(), high_water()
-    BasicWaiterCount<base::StdAtomics> waiters_;
-    base::Atomic<std::uint32_t> senders_{0};  // partners: drop_sender(), ended()
-    base::Atomic<std::size_t> high_water_{0}; // partners: note_depth(), high_water()
+    alignas(64) Slot receiver_;
+    Atomic<bool> closed_{false};     // partners: drop_receiver(), closed()
+    Atomic<bool> found_full_{false}; // partners: try_push(), high_water()
+    BasicWaiterCount<Backend> waiters_;
+    Atomic<std::uint32_t> senders_{0};  // partners: drop_sender(), ended()
+    Atomic<std::size_t> high_water_{0}; // partners: note_depth(), high_water()
     bool receiving_ = false;
-    std::mutex mutex_;
+    Mutex mutex_;
     base::IntrusiveList<SendWaiter> waiting_;
 };
+
+template <class T>
+using MpscState = BasicMpscState<T, TaskReference>;
 
 } // namespace nexus::detail

@@ -1,4 +1,4 @@
-// The sources that select() knows: see selectable.hpp for what each of them has to provide.
+// The sources that select() knows besides channels: see selectable.hpp for what each of them has to provide.
 #pragma once
 
 #include "nexus/exec/join_handle.hpp"
@@ -7,9 +7,8 @@
 #include "nexus/runtime/time.hpp"
 #include "nexus/sync/cancellation_token.hpp"
 #include "nexus/sync/deadline.hpp"
+#include "nexus/sync/detail/select_channels.hpp"
 #include "nexus/sync/detail/selectable.hpp"
-#include "nexus/sync/local.hpp"
-#include "nexus/sync/mpsc.hpp"
 #include "nexus/sync/notify.hpp"
 #include "nexus/sync/readiness.hpp"
 #include "nexus/sync/task_group.hpp"
@@ -18,93 +17,6 @@
 #include <utility>
 
 namespace nexus::detail {
-
-// --- channels ---
-
-template <class T>
-struct Selectable<local::Receiver<T>> {
-    using State = LocalState<T>;
-    static bool ready(local::Receiver<T>& receiver, Executor& /*executor*/) {
-        receiver.state()->check_receiver("select");
-        return readable(*receiver.state());
-    }
-    class Waiter : LocalWaiter {
-    public:
-        Waiter(local::Receiver<T>& receiver, SelectTurn& turn)
-            : LocalWaiter(turn.executor), state_(*receiver.state()), pin_(state_) {
-            state_.check_receiver("select"); // the same receiver twice in one call
-            state_.set_receiver(this);
-        }
-        Waiter(const Waiter&) = delete;
-        Waiter& operator=(const Waiter&) = delete;
-        ~Waiter() { state_.set_receiver(nullptr); }
-        [[nodiscard]] bool ready() const noexcept { return readable(state_); }
-
-    private:
-        State& state_;
-        typename State::Pin pin_;
-    };
-
-private:
-    [[nodiscard]] static bool readable(const State& state) noexcept {
-        return state.has_value() || state.ended() || state.receiver_gone();
-    }
-};
-
-template <class T>
-struct Selectable<mpsc::Receiver<T>> {
-    static bool ready(mpsc::Receiver<T>& receiver, Executor& /*executor*/) {
-        if (receiver.state()->receiving()) [[unlikely]]
-            throw_second_receiver("select");
-        return receiver.state()->readable();
-    }
-    class Waiter {
-    public:
-        Waiter(mpsc::Receiver<T>& receiver, SelectTurn& turn) : state_(receiver.state()), executor_(turn.executor) {
-            state_->begin_receiving("select");
-        }
-        Waiter(const Waiter&) = delete;
-        Waiter& operator=(const Waiter&) = delete;
-        ~Waiter() { state_->end_receiving(); }
-        [[nodiscard]] bool ready() {
-            if (state_->readable()) return true;
-            state_->receiver().arm(TaskReference::of_current(executor_));
-            return state_->readable(); // what came before the slot was armed woke nobody (H-22)
-        }
-
-    private:
-        std::shared_ptr<MpscState<T>> state_;
-        Executor& executor_;
-    };
-};
-
-template <class T>
-struct Selectable<SendReadiness<T>> {
-    using State = LocalState<T>;
-    static bool ready(const SendReadiness<T>& source, Executor& /*executor*/) noexcept {
-        State& state = *source.sender.state();
-        return state.receiver_gone() || (state.has_room() && !state.someone_waits_for_room());
-    }
-    class Waiter : State::RoomWaiter {
-    public:
-        Waiter(const SendReadiness<T>& source, SelectTurn& turn)
-            : State::RoomWaiter(turn.executor, nullptr), turn_(turn), state_(*source.sender.state()), pin_(state_) {
-            state_.link(*this);
-        }
-        Waiter(const Waiter&) = delete;
-        Waiter& operator=(const Waiter&) = delete;
-        ~Waiter() { state_.leave(*this, turn_.chosen); }
-        /// Room is for the oldest of those who wait.
-        [[nodiscard]] bool ready() noexcept {
-            return state_.receiver_gone() || (state_.has_room() && state_.is_oldest(*this));
-        }
-
-    private:
-        SelectTurn& turn_;
-        State& state_;
-        typename State::Pin pin_;
-    };
-};
 
 // --- what is told ---
 

@@ -40,10 +40,11 @@ concept SelectSource = requires(Source& source, Executor& executor, SelectTurn& 
 
 template <class... Sources>
 constexpr void check_selectable() {
-    static_assert((SelectSource<Sources> && ...),
-                  "select() cannot wait for one of these. It takes receivers, writable(local sender), Notify, "
-                  "CancellationToken, ShutdownSignal, JoinHandle, TaskGroup, Interval, Deadline, and readable(x) or "
-                  "writable(x) of a socket");
+    static_assert(
+        (SelectSource<Sources> && ...),
+        "select() cannot wait for one of these. It takes receivers of every kind of channel, writable(local or "
+        "spsc sender), Notify, CancellationToken, ShutdownSignal, JoinHandle, TaskGroup, Interval, Deadline, "
+        "and readable(x) or writable(x) of a socket");
 }
 
 /// The first source from `start` on, round, that is ready; their number when none is.
