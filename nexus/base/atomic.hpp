@@ -49,6 +49,21 @@ struct StdAtomics {
         std::atomic<T> value_{};
     };
 
+    /// Atomic access to a variable that is ordinary memory at other times. Holds no more than its address.
+    template <class T>
+    class View {
+    public:
+        explicit View(T& variable) noexcept : view_(variable) {}
+
+        [[nodiscard]] T load_relaxed() const noexcept { return view_.load(std::memory_order_relaxed); }
+        [[nodiscard]] T load_acquire() const noexcept { return view_.load(std::memory_order_acquire); }
+        void store_relaxed(T value) const noexcept { view_.store(value, std::memory_order_relaxed); }
+        void store_release(T value) const noexcept { view_.store(value, std::memory_order_release); }
+
+    private:
+        std::atomic_ref<T> view_;
+    };
+
     /// A variable that only one thread may touch at a time; the model checker verifies that.
     template <class T>
     class Plain {
