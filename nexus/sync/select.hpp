@@ -13,6 +13,7 @@
 // that are ready at the same time take turns. Sources that lose pass on what they were told meanwhile (H-23).
 #pragma once
 
+#include "nexus/sync/detail/select_bytes.hpp"
 #include "nexus/sync/detail/select_sources.hpp"
 #include "nexus/sync/detail/selectable.hpp"
 

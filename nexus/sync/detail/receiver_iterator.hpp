@@ -1,4 +1,4 @@
-// for (T value : receiver): what both kinds of channel share.
+// for (T value : receiver): what all kinds of channel share.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,8 @@ public:
     /// An rvalue: each value is looked at once.
     [[nodiscard]] T&& operator*() noexcept { return std::move(*value_); }
     ReceiverIterator& operator++() {
-        auto received = receiver_->recv();
-        if (received) {
-            value_.emplace(std::move(*received));
-        } else {
-            value_.reset();
-        }
+        value_.reset(); // a record goes back before the next is asked for
+        if (auto received = receiver_->recv()) value_.emplace(std::move(*received));
         return *this;
     }
     void operator++(int) { ++*this; }
