@@ -2,9 +2,9 @@
 
 #include "nexus/base/usage_error.hpp"
 #include "nexus/sync/select.hpp"
-#include "test/sync/allocation_count.hpp"
 #include "test/sync/byte_records.hpp"
 #include "test/sync/fibers.hpp"
+#include "test/system/heap_calls.hpp"
 
 #include <array>
 #include <atomic>
@@ -669,14 +669,14 @@ TEST(MpscBytesChannel, nothing_allocates_but_the_channel) {
     std::uint32_t received = 0;
     for (int f = 0; f < 3; ++f) {
         (void)fibers.spawn([&before, f, sender = ch.sender] {
-            if (f == 0) before = allocations();
+            if (f == 0) before = nexus::test::heap_calls();
             for (std::uint32_t i = 0; i < 300; ++i) (void)put(sender, i, 4 + i % 60);
         });
     }
     ch.sender = {};
     (void)fibers.spawn([&] {
         for (auto&& record : ch.receiver) received += record.size() >= 4 ? 1U : 0U;
-        EXPECT_EQ(allocations(), before);
+        EXPECT_EQ(nexus::test::heap_calls(), before);
     });
     fibers.settle();
     EXPECT_EQ(received, 900U);

@@ -2,9 +2,9 @@
 
 #include "nexus/base/usage_error.hpp"
 #include "nexus/sync/select.hpp"
-#include "test/sync/allocation_count.hpp"
 #include "test/sync/byte_records.hpp"
 #include "test/sync/fibers.hpp"
+#include "test/system/heap_calls.hpp"
 
 #include <array>
 #include <atomic>
@@ -556,17 +556,17 @@ TEST(SpscBytesChannel, nothing_allocates_but_the_channel) {
     std::uint64_t before = 0;
     std::uint32_t received = 0;
     (void)fibers.spawn([&] {
-        before = allocations();
+        before = nexus::test::heap_calls();
         for (std::uint32_t i = 0; i < 1000; ++i) (void)put(ch.sender, i, 4 + i % 60);
         ch.sender = {};
     });
     (void)fibers.spawn([&] {
         for (auto&& record : ch.receiver) received += read_number(record.bytes()) == received ? 1U : 0U;
-        EXPECT_EQ(allocations(), before);
+        EXPECT_EQ(nexus::test::heap_calls(), before);
     });
     fibers.settle();
     EXPECT_EQ(received, 1000U);
-    EXPECT_TRUE(!counts_allocations() || before != 0) << "the count counts";
+    EXPECT_TRUE(!nexus::test::heap_is_counted() || before != 0) << "the count counts";
 }
 
 // --- both sides parking, on one thread (7.6) ---

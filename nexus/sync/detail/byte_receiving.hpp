@@ -1,17 +1,20 @@
 // The receiver's half of the shared state of a byte channel.
 //
 // Derived has the other half and says: ended(), no sender is left; drained(), nothing is left either, asked after that;
-// room_made() and tell_senders(), wake who waits for room because there is some, or never will be. Invariants:
+// room_made() and tell_senders(), wake who waits for room because there is some, or never will be. Slot is where the
+// receiver waits. Invariants:
 // `receiving_` and `reading_` belong to the receiver's thread; while `reading_`, the oldest record is lent out and
 // stays where it is; a side that looks in vain arms its slot and looks once more (H-22), and one that sees the other
 // gone looks once more as well (H-35); space is given back first and told of second (H-22).
 #pragma once
 
+#include "nexus/sync/detail/spsc_state.hpp"
 #include "nexus/sync/detail/task_reference.hpp"
-#include "nexus/sync/detail/waker_slot.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace nexus::detail {
@@ -19,12 +22,24 @@ namespace nexus::detail {
 [[noreturn]] void throw_second_receiver(const char* operation);
 [[noreturn]] void throw_second_read_claim(const char* operation);
 
-template <class Derived, class RingType, class Parking>
+/// For slots of both kinds. Arms, then looks: what came before the slot was armed woke nobody (H-22).
+template <class Slot, class Try>
+[[nodiscard]] Look arm_then_look(Slot& slot, typename Slot::Pointer me, Try&& look) noexcept {
+    bool armed = true;
+    if constexpr (std::is_void_v<decltype(slot.arm(me))>) {
+        slot.arm(me);
+    } else {
+        armed = slot.arm(me);
+    }
+    if (look()) return Look::done;
+    return armed ? Look::park : Look::again;
+}
+
+template <class Derived, class RingType, class Parking, class Slot>
 class ByteReceiving {
 public:
     using Ring = RingType;
     using Record = typename Ring::Record;
-    using Slot = BasicWakerSlot<typename Parking::Backend, Parking>;
     using Pointer = typename Parking::Pointer;
 
     // --- receiver ---
@@ -49,10 +64,8 @@ public:
         end = derived().drained();
         return end;
     }
-    /// Arms, then looks: what came before the slot was armed woke nobody (H-22).
-    [[nodiscard]] bool read_after_arming(Record& record, bool& end, Pointer me) noexcept {
-        receiver_.arm(me);
-        return try_read_or_end(record, end);
+    [[nodiscard]] Look read_after_arming(Record& record, bool& end, Pointer me) noexcept {
+        return arm_then_look(receiver_, me, [&] { return try_read_or_end(record, end); });
     }
     /// select(): the same without lending anything out.
     [[nodiscard]] bool readable() noexcept {
@@ -60,9 +73,8 @@ public:
         bool end = false;
         return try_read_or_end(record, end);
     }
-    [[nodiscard]] bool readable_after_arming(Pointer me) noexcept {
-        receiver_.arm(me);
-        return readable();
+    [[nodiscard]] Look readable_after_arming(Pointer me) noexcept {
+        return arm_then_look(receiver_, me, [this] { return readable(); });
     }
     [[nodiscard]] bool receiving() const noexcept { return receiving_; }
     /// Throws UsageError when another fiber receives.
@@ -85,6 +97,7 @@ public:
     /// Gives the record's space back, then tells who waits for it (H-22).
     void end_reading(const Record& record) noexcept {
         reading_ = false;
+        ++given_back_;
         ring_.pop(record);
         derived().room_made();
         const std::shared_ptr<Derived> last = std::move(kept_for_reading_);
@@ -93,8 +106,10 @@ public:
     void drop_receiver() noexcept {
         receiver_gone_.store_release(true); // partner: receiver_gone()
         derived().tell_senders();
-        receiver_.wake_after_publish(); // a fiber of this thread may be in recv(): it ends with errc::closed
+        recall(receiver_); // a fiber of this thread may be in recv(): it ends with errc::closed
     }
+    /// How many records were given back since the last call: how busy the stream is.
+    [[nodiscard]] std::uint64_t received_since_wait() noexcept { return std::exchange(given_back_, 0); }
     [[nodiscard]] bool reading() const noexcept { return reading_; }
     /// Until the record that is lent out comes back.
     void keep_for_reading(std::shared_ptr<Derived> self) noexcept { kept_for_reading_ = std::move(self); }
@@ -109,13 +124,23 @@ public:
     [[nodiscard]] std::size_t high_water() const noexcept { return ring_.high_water(); }
 
 protected:
-    explicit ByteReceiving(std::size_t capacity) : ring_(capacity) {}
+    template <class... SlotArguments>
+    explicit ByteReceiving(std::size_t capacity, SlotArguments... arguments)
+        : ring_(capacity), receiver_(arguments...) {}
     ~ByteReceiving() = default;
 
     [[nodiscard]] Ring& ring() noexcept { return ring_; }
     [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
     /// After something was committed, given up or ended.
     void wake_receiver() noexcept { receiver_.wake_after_publish(); }
+    /// On the waiter's thread: wakes who waits in a slot of either kind.
+    static void recall(Slot& slot) noexcept {
+        if constexpr (requires { slot.recall(); }) {
+            slot.recall();
+        } else {
+            slot.wake_after_publish();
+        }
+    }
 
 private:
     [[nodiscard]] Derived& derived() noexcept { return static_cast<Derived&>(*this); }
@@ -128,6 +153,7 @@ private:
     // The receiver's own.
     alignas(64) bool receiving_ = false;
     bool reading_ = false;
+    std::uint64_t given_back_ = 0;              ///< since received_since_wait()
     std::shared_ptr<Derived> kept_for_reading_; ///< once the Receiver is gone
 };
 

@@ -4,6 +4,7 @@
 #include "nexus/sync/detail/mpsc_byte_state.hpp"
 #include "nexus/sync/detail/park.hpp"
 #include "nexus/sync/detail/spsc_byte_state.hpp"
+#include "nexus/sync/detail/spsc_wait.hpp"
 #include "nexus/sync/detail/task_reference.hpp"
 
 #include <cstddef>
@@ -30,7 +31,7 @@ class ClaimWait<SpscByteState> {
 public:
     /// Throws UsageError when another fiber of the sender waits or has a claim.
     ClaimWait(std::shared_ptr<SpscByteState> state, Executor& executor, const char* operation, std::size_t size)
-        : state_(std::move(state)), executor_(executor), size_(size) {
+        : state_(std::move(state)), executor_(executor), size_(size), patience_(state_->sent_since_wait()) {
         state_->begin_waiting(operation);
     }
     ClaimWait(const ClaimWait&) = delete;
@@ -42,7 +43,8 @@ public:
     /// There is a claim, or the end: then record() is empty.
     [[nodiscard]] bool over() noexcept {
         return record_.size != 0 || state_->try_claim_or_end(size_, record_) ||
-               state_->claim_after_arming(size_, record_, TaskReference::of_current(executor_));
+               take_turn_or_arm(executor_, patience_,
+                                [this](Task* me) { return state_->claim_after_arming(size_, record_, me); });
     }
     [[nodiscard]] SpscByteState& state() noexcept { return *state_; }
     [[nodiscard]] const SpscByteState::Record& record() const noexcept { return record_; }
@@ -52,6 +54,7 @@ private:
     std::shared_ptr<SpscByteState> state_;
     Executor& executor_;
     std::size_t size_;
+    Patience patience_;
     SpscByteState::Record record_;
 };
 
@@ -85,13 +88,37 @@ private:
     bool over_ = false; ///< nobody else knows the waiter any more
 };
 
+/// A wait for room in an spsc channel that claims nothing.
+class RoomWait {
+public:
+    /// Throws UsageError as ClaimWait does.
+    RoomWait(std::shared_ptr<SpscByteState> state, Executor& executor, const char* operation, std::size_t size)
+        : state_(std::move(state)), executor_(executor), size_(size), patience_(state_->sent_since_wait()) {
+        state_->begin_waiting(operation);
+    }
+    RoomWait(const RoomWait&) = delete;
+    RoomWait& operator=(const RoomWait&) = delete;
+    ~RoomWait() { state_->end_waiting(); }
+    [[nodiscard]] bool over() noexcept {
+        return state_->writable(size_) || take_turn_or_arm(executor_, patience_, [this](Task* me) {
+                   return state_->writable_after_arming(size_, me);
+               });
+    }
+
+private:
+    std::shared_ptr<SpscByteState> state_;
+    Executor& executor_;
+    std::size_t size_;
+    Patience patience_;
+};
+
 /// A recv() in progress, likewise.
 template <class State>
 class ReadWait {
 public:
     /// Throws UsageError when another fiber receives.
     ReadWait(std::shared_ptr<State> state, Executor& executor, const char* operation)
-        : state_(std::move(state)), executor_(executor) {
+        : state_(std::move(state)), executor_(executor), patience_(patience_of(*state_)) {
         state_->begin_receiving(operation);
     }
     ReadWait(const ReadWait&) = delete;
@@ -100,13 +127,25 @@ public:
     /// There is a record, or the end: then record() is empty.
     [[nodiscard]] bool over() noexcept {
         return record_.size != 0 || end_ || state_->try_read_or_end(record_, end_) ||
-               state_->read_after_arming(record_, end_, TaskReference::of_current(executor_));
+               take_turn_or_arm(executor_, patience_,
+                                [this](Task* me) { return state_->read_after_arming(record_, end_, me); });
+    }
+    /// The same for who only wants to know.
+    [[nodiscard]] bool readable() noexcept {
+        return state_->readable() ||
+               take_turn_or_arm(executor_, patience_, [this](Task* me) { return state_->readable_after_arming(me); });
     }
     [[nodiscard]] const typename State::Record& record() const noexcept { return record_; }
 
 private:
+    /// Only a stream from one sender is waited for with patience.
+    [[nodiscard]] static Patience patience_of(State& state) noexcept {
+        return Patience(State::many_senders ? 0 : state.received_since_wait());
+    }
+
     std::shared_ptr<State> state_;
     Executor& executor_;
+    Patience patience_;
     typename State::Record record_;
     bool end_ = false;
 };

@@ -12,6 +12,7 @@
 #include "nexus/sync/detail/byte_receiving.hpp"
 #include "nexus/sync/detail/mpsc_byte_ring.hpp"
 #include "nexus/sync/detail/record_memory.hpp"
+#include "nexus/sync/detail/waker_slot.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -21,11 +22,16 @@
 namespace nexus::detail {
 
 template <class Parking, class Memory>
-class BasicMpscByteState : public ByteReceiving<BasicMpscByteState<Parking, Memory>,
-                                                BasicMpscByteRing<typename Parking::Backend, Memory>, Parking> {
+class BasicMpscByteState;
+template <class Parking, class Memory>
+using MpscByteReceiving =
+    ByteReceiving<BasicMpscByteState<Parking, Memory>, BasicMpscByteRing<typename Parking::Backend, Memory>, Parking,
+                  BasicWakerSlot<typename Parking::Backend, Parking>>;
+
+template <class Parking, class Memory>
+class BasicMpscByteState : public MpscByteReceiving<Parking, Memory> {
+    using Base = MpscByteReceiving<Parking, Memory>;
     using Backend = typename Parking::Backend;
-    using Base = ByteReceiving<BasicMpscByteState<Parking, Memory>,
-                               BasicMpscByteRing<typename Parking::Backend, Memory>, Parking>;
     friend Base;
 
 public:

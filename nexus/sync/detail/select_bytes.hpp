@@ -1,12 +1,10 @@
 // The ends of byte channels as sources of select(): see selectable.hpp for what each of them has to provide.
 #pragma once
 
+#include "nexus/sync/detail/byte_wait.hpp"
 #include "nexus/sync/detail/selectable.hpp"
 #include "nexus/sync/mpsc_bytes.hpp"
 #include "nexus/sync/spsc_bytes.hpp"
-
-#include <cstddef>
-#include <memory>
 
 namespace nexus::detail {
 
@@ -18,19 +16,11 @@ struct Selectable<ByteReceiver<State>> {
     }
     class Waiter {
     public:
-        Waiter(ByteReceiver<State>& receiver, SelectTurn& turn) : state_(receiver.state()), executor_(turn.executor) {
-            state_->begin_receiving("select");
-        }
-        Waiter(const Waiter&) = delete;
-        Waiter& operator=(const Waiter&) = delete;
-        ~Waiter() { state_->end_receiving(); }
-        [[nodiscard]] bool ready() {
-            return state_->readable() || state_->readable_after_arming(TaskReference::of_current(executor_));
-        }
+        Waiter(ByteReceiver<State>& receiver, SelectTurn& turn) : wait_(receiver.state(), turn.executor, "select") {}
+        [[nodiscard]] bool ready() { return wait_.readable(); }
 
     private:
-        std::shared_ptr<State> state_;
-        Executor& executor_;
+        ReadWait<State> wait_;
     };
 };
 
@@ -43,21 +33,11 @@ struct Selectable<spsc_bytes::ClaimReadiness> {
     class Waiter {
     public:
         Waiter(const spsc_bytes::ClaimReadiness& source, SelectTurn& turn)
-            : state_(source.sender.state()), executor_(turn.executor), size_(source.size) {
-            state_->begin_waiting("select");
-        }
-        Waiter(const Waiter&) = delete;
-        Waiter& operator=(const Waiter&) = delete;
-        ~Waiter() { state_->end_waiting(); }
-        [[nodiscard]] bool ready() {
-            return state_->writable(size_) ||
-                   state_->writable_after_arming(size_, TaskReference::of_current(executor_));
-        }
+            : wait_(source.sender.state(), turn.executor, "select", source.size) {}
+        [[nodiscard]] bool ready() { return wait_.over(); }
 
     private:
-        std::shared_ptr<SpscByteState> state_;
-        Executor& executor_;
-        std::size_t size_;
+        RoomWait wait_;
     };
 };
 

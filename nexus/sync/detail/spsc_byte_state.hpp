@@ -6,11 +6,13 @@
 #pragma once
 
 #include "nexus/sync/byte_stats.hpp"
+#include "nexus/sync/detail/asymmetric_slot.hpp"
 #include "nexus/sync/detail/byte_receiving.hpp"
 #include "nexus/sync/detail/record_memory.hpp"
 #include "nexus/sync/detail/spsc_byte_ring.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -20,11 +22,17 @@ namespace nexus::detail {
 [[noreturn]] void throw_second_byte_sender(const char* operation);
 
 template <class Parking, class Memory>
-class BasicSpscByteState : public ByteReceiving<BasicSpscByteState<Parking, Memory>,
-                                                BasicSpscByteRing<typename Parking::Backend, Memory>, Parking> {
+class BasicSpscByteState;
+template <class Parking, class Memory>
+using SpscByteReceiving =
+    ByteReceiving<BasicSpscByteState<Parking, Memory>, BasicSpscByteRing<typename Parking::Backend, Memory>, Parking,
+                  BasicAsymmetricSlot<typename Parking::Backend, Parking>>;
+
+template <class Parking, class Memory>
+class BasicSpscByteState : public SpscByteReceiving<Parking, Memory> {
+    using Base = SpscByteReceiving<Parking, Memory>;
     using Backend = typename Parking::Backend;
-    using Base = ByteReceiving<BasicSpscByteState<Parking, Memory>,
-                               BasicSpscByteRing<typename Parking::Backend, Memory>, Parking>;
+    using Slot = BasicAsymmetricSlot<Backend, Parking>;
     friend Base;
 
 public:
@@ -32,8 +40,8 @@ public:
     using typename Base::Record;
     static constexpr bool many_senders = false;
 
-    /// A power of two.
-    explicit BasicSpscByteState(std::size_t capacity) : Base(capacity) {}
+    /// `capacity` is a power of two. See BasicAsymmetricSlot for `may_be_quiet`.
+    BasicSpscByteState(std::size_t capacity, bool may_be_quiet) : Base(capacity, may_be_quiet), sender_(may_be_quiet) {}
 
     // --- sender ---
 
@@ -55,24 +63,23 @@ public:
     [[nodiscard]] bool try_claim_or_end(std::size_t size, Record& claim) noexcept {
         return this->receiver_gone() || ended() || try_claim(size, claim);
     }
-    /// Arms, then looks: room that came before the slot was armed woke nobody (H-22).
-    [[nodiscard]] bool claim_after_arming(std::size_t size, Record& claim, Pointer me) noexcept {
-        sender_.arm(me);
-        return try_claim_or_end(size, claim);
+    /// Room that came before the slot was armed woke nobody (H-22).
+    [[nodiscard]] Look claim_after_arming(std::size_t size, Record& claim, Pointer me) noexcept {
+        return arm_then_look(sender_, me, [&] { return try_claim_or_end(size, claim); });
     }
     /// select(): whether try_claim_or_end() would say true.
     [[nodiscard]] bool writable(std::size_t size) noexcept {
         return this->receiver_gone() || ended() || size > largest_payload(this->capacity()) ||
                this->ring().has_room(record_extent(size));
     }
-    [[nodiscard]] bool writable_after_arming(std::size_t size, Pointer me) noexcept {
-        sender_.arm(me);
-        return writable(size);
+    [[nodiscard]] Look writable_after_arming(std::size_t size, Pointer me) noexcept {
+        return arm_then_look(sender_, me, [this, size] { return writable(size); });
     }
     /// Makes the first `size` bytes a record; 0 gives the claim up, and nothing of it was ever visible (H-36).
     void end_claim(const Record& claim, std::size_t size) noexcept {
         if (size != 0) {
             this->ring().commit(claim, size);
+            ++committed_;
             this->wake_receiver();
         }
         claiming_.store_relaxed(false); // SAFETY: relaxed; others read it as a figure only
@@ -98,8 +105,10 @@ public:
     void drop_sender() noexcept {
         sender_gone_.store_release(true); // partner: ended(): who sees it sees all that was committed
         this->wake_receiver();
-        sender_.wake_after_publish(); // a fiber of this thread may be in claim(): it ends with errc::closed
+        Base::recall(sender_); // a fiber of this thread may be in claim(): it ends with errc::closed
     }
+    /// How many records were committed since the last call: how busy the stream is.
+    [[nodiscard]] std::uint64_t sent_since_wait() noexcept { return std::exchange(committed_, 0); }
     /// Until the open claim ends; the sender is gone only then.
     void keep_for_claim(std::shared_ptr<BasicSpscByteState> self) noexcept { kept_for_claim_ = std::move(self); }
 
@@ -122,10 +131,11 @@ private:
 
     // Read by the receiver when it has found nothing.
     typename Backend::template Atomic<bool> sender_gone_{false}; // partners: drop_sender(), ended()
-    typename Base::Slot sender_;                                 // armed by the sender, looked at after each record
+    Slot sender_; // armed by the sender, the receiver counts in it after each record
     // The sender's own.
     alignas(64) typename Backend::template Atomic<bool> claiming_{false}; // partner: stats()
     bool waiting_ = false;
+    std::uint64_t committed_ = 0;                        ///< since sent_since_wait()
     std::shared_ptr<BasicSpscByteState> kept_for_claim_; ///< once the Sender is gone
 };
 
