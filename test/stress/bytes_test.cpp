@@ -235,8 +235,8 @@ void bytes_between_threads(std::uint64_t seed, Channel&& make) {
                 mine.push_back(std::move(ch.sender));
             }
         }
-        feeds.emplace_back([&offers, each, t, fibers_each, mine = std::move(mine), own = random.seed()]() mutable {
-            send_from_thread(std::move(mine), t * fibers_each, own, offers, each);
+        feeds.emplace_back([&, first = t * fibers_each, mine = std::move(mine), own = random.seed()]() mutable {
+            send_from_thread(std::move(mine), first, own, offers, each);
         });
     }
     ch.sender = {};

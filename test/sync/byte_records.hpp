@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nexus/sync/byte_ends.hpp"
+#include "test/sync/fibers.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +41,24 @@ inline std::uint32_t read_number(std::span<const std::byte> bytes) {
     return number;
 }
 
-/// Sends and receives one number in a record of `size` bytes; true when that worked at once.
+/// The number in what a receive returned; ~0 when it failed.
+template <class Claim>
+std::uint32_t read_number(const nexus::Result<Claim>& got) {
+    return got ? read_number(got->bytes()) : ~std::uint32_t{0};
+}
+template <class Claim>
+std::string text_of(const nexus::Result<Claim>& got) {
+    return got ? text_of(*got) : "nothing";
+}
+
+/// Tasks that are not freed once everything that is due was done: what another thread let go of takes two cycles.
+inline std::size_t tasks_left(Fibers& fibers) {
+    fibers.settle();
+    fibers.settle();
+    return fibers.executor().outstanding_tasks();
+}
+
+/// Sends one number in a record of `size` bytes; true when that worked at once.
 template <class Sender>
 bool try_put(Sender& sender, std::uint32_t number, std::size_t size) {
     auto claim = sender.try_claim(size);

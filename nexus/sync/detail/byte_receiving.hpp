@@ -117,8 +117,8 @@ public:
     // --- any thread ---
 
     [[nodiscard]] bool receiver_gone() const noexcept {
-        return receiver_gone_.load_acquire();
-    } // partner: drop_receiver()
+        return receiver_gone_.load_acquire(); // partner: drop_receiver()
+    }
     [[nodiscard]] std::size_t capacity() const noexcept { return ring_.capacity(); }
     [[nodiscard]] std::size_t used() const noexcept { return ring_.used(); }
     [[nodiscard]] std::size_t high_water() const noexcept { return ring_.high_water(); }
