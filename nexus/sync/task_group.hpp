@@ -96,7 +96,8 @@ public:
     ~TaskGroup();
 
     /// Spawns `body(args...)` as a child, with injection when a Runtime runs; what it returns is dropped. It starts in
-    /// the next cycle, or never, when the group has been aborted. Throws as nexus::spawn does. Does not suspend.
+    /// the next cycle, or never, after abort_all(). Throws as nexus::spawn does, and rethrows the failure of a child
+    /// that has aborted the group and that join_all() has not delivered. Does not suspend.
     template <class F, class... Args>
         requires(!std::is_same_v<std::decay_t<F>, SpawnOptions>)
     [[gnu::always_inline]] void spawn(F&& body, Args&&... args) {
@@ -153,6 +154,7 @@ template <class F, class... Args>
 void TaskGroup::start(SpawnOptions options, F&& body, Args&&... args) {
     Executor* executor = this->executor();
     if (executor == nullptr) throw_orphaned();
+    if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
     Runtime* runtime = Runtime::current();
     const bool injects = runtime != nullptr && &runtime->executor() == executor;
     auto bound = bind_handler(injects ? ResolveEnvironment(&runtime->world(), runtime->identity().get())

@@ -99,6 +99,21 @@ TEST(SyncRegress, a_group_of_a_runtime_that_is_gone_spawns_nothing) {
     EXPECT_THROW(runtime.block_on([&] { group->join_all(); }), nexus::UsageError);
 }
 
+NEXUS_TEST(SyncRegress, whoever_spawns_into_a_group_that_has_failed_is_told)
+{
+    nexus::TaskGroup group;
+    int ran = 0;
+    group.spawn([] { throw std::out_of_range("child"); });
+    nexus::yield_now();
+    EXPECT_THROW(group.spawn([&ran] { ++ran; }), std::out_of_range);
+    group.spawn([&ran] { ++ran; });
+    group.join_all();
+    EXPECT_EQ(ran, 0) << "the group stays aborted until it is joined";
+    group.spawn([&ran] { ++ran; });
+    group.join_all();
+    EXPECT_EQ(ran, 1);
+}
+
 NEXUS_TEST(SyncRegress, a_group_that_is_destroyed_under_a_join_tells_the_joiner)
 {
     auto group = std::make_unique<nexus::TaskGroup>();
