@@ -176,7 +176,7 @@ void queue_between_threads(std::uint64_t seed, Channel&& make) {
                 mine.push_back(std::move(ch.sender));
             }
         }
-        feeds.emplace_back([&offers, each, t, fibers_each, mine = std::move(mine), own = random.seed()]() mutable {
+        feeds.emplace_back([&, t, mine = std::move(mine), own = random.seed()]() mutable {
             send_from_thread(std::move(mine), t * fibers_each, own, offers, each);
         });
     }
