@@ -2,6 +2,7 @@
 #include "nexus/exec/cancel_state.hpp"
 #include "nexus/runtime/time.hpp"
 #include "nexus/sync/cancellation_token.hpp"
+#include "nexus/sync/local.hpp"
 #include "nexus/sync/notify.hpp"
 #include "nexus/sync/select.hpp"
 #include "nexus/sync/task_group.hpp"
@@ -153,6 +154,18 @@ NEXUS_TEST(SyncRegress, a_body_that_spawns_into_the_group_while_it_is_moved)
     group.spawn(Spawner(group, count));
     group.join_all();
     EXPECT_GT(count, 1);
+}
+
+// --- channels ---
+
+NEXUS_TEST(SyncRegress, a_receiver_that_goes_under_a_wait_ends_the_wait)
+{
+    auto [tx, rx] = nexus::local::channel<int>(1);
+    auto held = std::make_unique<nexus::local::Receiver<int>>(std::move(rx));
+    auto waiter = nexus::spawn([&held] { return held->recv().error(); });
+    nexus::yield_now();
+    held.reset();
+    EXPECT_EQ(waiter.join(), nexus::errc::closed);
 }
 
 // --- tokens ---

@@ -51,6 +51,7 @@ public:
     /// Every send fails from here on; what is buffered is destroyed (CH-5).
     void drop_receiver() noexcept {
         receiver_gone_ = true;
+        if (receiver_ != nullptr) receiver_->wake(); // another fiber destroys it under a recv()
         for (RoomWaiter* waiter = waiting_.front(); waiter != nullptr; waiter = waiting_.next(*waiter)) {
             waiter->who.wake();
         }
