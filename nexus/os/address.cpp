@@ -135,10 +135,14 @@ std::string SocketAddress::to_string() const {
     std::array<char, INET6_ADDRSTRLEN> text{};
     const auto raw = bytes();
     ::inet_ntop(family(), raw.data(), text.data(), text.size());
-    const std::string number = std::to_string(port());
-    if (family() == AF_INET) return std::string(text.data()) + ":" + number;
-    const std::string scope = scope_id() != 0 ? "%" + std::to_string(scope_id()) : std::string{};
-    return "[" + std::string(text.data()) + scope + "]:" + number;
+    // Appended piece by piece: g++ 12 warns of the insertions that operator+ makes of "[" and a temporary (-Wrestrict).
+    std::string result(text.data());
+    if (family() == AF_INET6) {
+        result.insert(result.begin(), '[');
+        if (scope_id() != 0) result.append("%").append(std::to_string(scope_id()));
+        result += ']';
+    }
+    return result.append(":").append(std::to_string(port()));
 }
 
 const sockaddr* SocketAddress::data() const noexcept {
