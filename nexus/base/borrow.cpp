@@ -27,7 +27,7 @@ void violate(const std::string& text) {
         ++violations_counted;
         return;
     }
-    throw UsageError(text);
+    throw UsageError(text + base::names_hint(text));
 }
 
 std::string joined(std::initializer_list<std::string_view> parts) {

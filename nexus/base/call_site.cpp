@@ -37,8 +37,19 @@ struct Frames {
     int skip;
     int left;
     const char* indent;
+    bool own;
     std::string text;
 };
+
+/// Whether the function at `address` is known to be of nexus, by its mangled name.
+bool is_own(const void* address) {
+    Dl_info info{};
+    if (dladdr(address, &info) == 0 || info.dli_sname == nullptr) return false;
+    std::string_view name(info.dli_sname);
+    if (name.starts_with("_ZZ")) name.remove_prefix(1); // of something local to a function
+    return name.starts_with("nexus_fiber_") || name.starts_with("_ZN5nexus") || name.starts_with("_ZNK5nexus") ||
+           name.starts_with("_ZNO5nexus");
+}
 
 _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* argument) {
     Frames& frames = *static_cast<Frames*>(argument);
@@ -48,9 +59,10 @@ _Unwind_Reason_Code add_frame(_Unwind_Context* context, void* argument) {
         --frames.skip;
         return _URC_NO_REASON;
     }
-    --frames.left;
     // SAFETY: only looked up, never followed. One less: a return address may lie behind the function's last byte.
     const void* call = reinterpret_cast<const void*>(return_address - 1);
+    if (!frames.own && is_own(call)) return _URC_NO_REASON;
+    --frames.left;
     frames.text += frames.indent + describe_address(call) + "\n";
     return _URC_NO_REASON;
 }
@@ -77,11 +89,17 @@ std::string function_name(const void* address) {
     return demangled(info.dli_sname);
 }
 
-[[gnu::noinline]] std::string describe_callers(int skip, int most, const char* indent) {
+[[gnu::noinline]] std::string describe_callers(int skip, int most, const char* indent, bool own) {
     // Two more: this function's own frame and its caller's, which knows where it is.
-    Frames frames{skip + 2, most, indent, {}};
+    Frames frames{skip + 2, most, indent, own, {}};
     _Unwind_Backtrace(&add_frame, &frames);
     return std::move(frames.text);
+}
+
+std::string names_hint(std::string_view report) {
+    // A program that exports its names exports that of main.
+    if (report.find("+0x") == std::string_view::npos || dlsym(RTLD_DEFAULT, "main") != nullptr) return {};
+    return "\nFor names instead of numbers, link the program with -rdynamic (CMake: ENABLE_EXPORTS ON).";
 }
 
 } // namespace base

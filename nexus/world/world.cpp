@@ -48,6 +48,17 @@ std::string joined(const std::vector<std::string>& lines) {
     return text;
 }
 
+/// Throws `text` about `handler`, with the places that asked for it: found by walking the stack, so that resolving pays
+/// nothing for it.
+[[noreturn, gnu::noinline]] void refuse(HandlerName handler, std::string text) {
+    if (handler.address != nullptr && base::function_name(handler.address).empty()) {
+        text += "\nFor the name of the handler in this report, write nexus::fn<f> instead of f.";
+    }
+    const std::string callers = base::describe_callers(1, 12, "            ", false);
+    if (!callers.empty()) text += "\n  asked for by\n" + callers.substr(0, callers.size() - 1);
+    throw UsageError(text + base::names_hint(callers));
+}
+
 } // namespace
 
 WorldState::~WorldState() {
@@ -99,8 +110,8 @@ void refuse_conflicts(HandlerName handler, Describe describe) {
     describe(access);
     const std::vector<std::string> lines = conflicts(access);
     if (lines.empty()) return;
-    throw UsageError("handler " + handler.describe() + " has parameters that conflict:" + joined(lines) +
-                     "\nTake one ResMut<T>: it can read and write, and lends a Res<T> through as_res().");
+    refuse(handler, "handler " + handler.describe() + " has parameters that conflict:" + joined(lines) +
+                        "\nTake one ResMut<T>: it can read and write, and lends a Res<T> through as_res().");
 }
 
 } // namespace detail
@@ -128,9 +139,8 @@ void ResolveContext::fail(const Access::Entry& wanted) const {
     text += environment_.state == nullptr
                 ? "\nResources come from a World: give one to the Runtime, or resolve the handler with world.resolve()."
                 : "\nRegister what is missing before build() (builder.add<T>()), or take std::optional<Res<T>> where "
-                  "it may "
-                  "be absent.";
-    throw UsageError(text);
+                  "it may be absent.";
+    detail::refuse(handler_, std::move(text));
 }
 
 void World::throw_moved_from() { throw UsageError("this World was moved from; use the World that it was moved to"); }

@@ -44,4 +44,10 @@ TEST(CallSite, callers_are_listed_innermost_first_and_bounded) {
     EXPECT_TRUE(two.starts_with("  ")) << two;
 }
 
+TEST(CallSite, the_way_to_names_is_said_where_it_helps) {
+    EXPECT_EQ(nexus::base::names_hint("at main.cpp:3 (main)"), "");
+    EXPECT_TRUE(nexus::base::names_hint("at program+0x1234").starts_with("\nFor names instead of numbers, link"))
+        << "this program does not export its names";
+}
+
 } // namespace

@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-THROW = re.compile(r"\b(?:UsageError|violate)\(")
+THROW = re.compile(r"\b(?:UsageError|violate|refuse)\(")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*')
 FEWEST_TEXTS = 30  # less than that: the search itself is broken

@@ -198,10 +198,11 @@ TEST(WorldBuilder, X60_installing_a_driver_returns_its_poller) {
 
 TEST(WorldBuilder, handles_before_build) {
     nexus::WorldBuilder builder;
-    EXPECT_EQ(
-        fake::usage_error([&] { (void)builder.res<Book>(); }),
+    const std::string text = fake::usage_error([&] { (void)builder.res<Book>(); });
+    EXPECT_TRUE(text.starts_with(
         "WorldBuilder::res:\n  game::Book (for Res<game::Book>) is not registered\nRegister what is missing before "
-        "build() (builder.add<T>()), or take std::optional<Res<T>> where it may be absent.");
+        "build() (builder.add<T>()), or take std::optional<Res<T>> where it may be absent.\n  asked for by\n"))
+        << text;
     int made = 0;
     builder.add(nexus::ResourceBinding<Risk>("risk", [&] {
         ++made;
