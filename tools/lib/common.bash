@@ -130,11 +130,27 @@ configure() {
     printf '%s\n' "$want" >"$dir/.nexus-configuration"
 }
 
-# build DIR TARGET...: quiet unless it fails.
+# Says now and then how far the ninja that writes the log FILE has come: [23/61]. To be run beside it, and killed.
+report_progress() {
+    local said='' now
+    while sleep 10 >/dev/null 2>&1; do
+        now=$(grep -ao '^\[[0-9]*/[0-9]*\]' "$1" | tail -n 1) || true
+        if [ "$now" != "$said" ]; then say "  $now"; fi
+        said=$now
+    done
+}
+
+# build DIR TARGET...: only its progress, unless it fails.
 build() {
-    local dir=$1
+    local dir=$1 failed=0 reporter
     shift
-    if ! ninja -j "$jobs" -C "$dir" "$@" >"$dir/build.log" 2>&1; then
+    : >"$dir/build.log"
+    report_progress "$dir/build.log" &
+    reporter=$!
+    ninja -j "$jobs" -C "$dir" "$@" >"$dir/build.log" 2>&1 || failed=1
+    kill "$reporter" 2>/dev/null || true
+    wait "$reporter" 2>/dev/null || true
+    if [ "$failed" = 1 ]; then
         grep -E -A 12 '^FAILED|error:|warning:' "$dir/build.log" | head -n 120 >&2 || tail -n 60 "$dir/build.log" >&2
         return 1
     fi
