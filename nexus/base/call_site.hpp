@@ -69,8 +69,8 @@ namespace base {
 [[nodiscard]] std::string function_name(const void* address);
 
 /// The callers of the calling function, innermost first, each on a line of its own after `indent`; at most `most`.
-/// `skip` leaves out that many of the innermost. With `own` false, functions of nexus are left out where their names are
-/// known. Ends at a fiber's entry. Allocates.
+/// `skip` leaves out that many of the innermost. With `own` false, functions of nexus are left out where their names
+/// are known. Ends at a fiber's entry. Allocates.
 [[nodiscard]] std::string describe_callers(int skip, int most, const char* indent, bool own = true);
 
 /// A line to put under `report`, with a newline before it, when it holds addresses of a program that does not export
