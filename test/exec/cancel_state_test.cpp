@@ -265,7 +265,7 @@ TEST(CancelState, A8_a_cancel_needs_no_memory) {
         const bool watched = fail_next_allocation();
         state->cancel();
         if (watched) {
-            EXPECT_THROW((void)std::make_unique<int>(1), std::bad_alloc) << "the next allocation is this one";
+            EXPECT_THROW(::operator delete(::operator new(1)), std::bad_alloc) << "the next allocation is this one";
         }
         EXPECT_TRUE(state->cancelled());
         EXPECT_TRUE(child->cancelled());
