@@ -153,8 +153,7 @@ NEXUS_TEST(BlockingPool, a_full_queue_makes_spawners_wait_in_turn)
     std::vector<nexus::JoinHandle<void>> spawners;
     for (int i = 1; i <= 3; ++i) {
         spawners.push_back(nexus::spawn([&pool, &order, i] {
-            auto mine = pool.spawn_blocking([i] { return i; });
-            order.push_back(mine.join());
+            pool.spawn_blocking([&order, i] { order.push_back(i); }).join(); // the one thread of the pool
         }));
     }
     nexus::yield_now();
@@ -214,14 +213,14 @@ TEST(BlockingPoolAlone, its_end_aborts_what_waits_and_finishes_what_runs) {
 }
 
 TEST(BlockingPoolAlone, a_job_may_hold_the_last_copy_of_its_pool) {
-    Door door;
+    const auto door = std::make_shared<Door>(); // the job may be the last to leave
     {
         BlockingPool pool({.threads = 2});
-        auto job = pool.try_spawn_blocking([pool, &door] { door.pass(); });
+        auto job = pool.try_spawn_blocking([pool, door] { door->pass(); });
         job->detach();
     }
-    door.wait_for(1);
-    door.open();
+    door->wait_for(1);
+    door->open();
 }
 
 TEST(BlockingPoolAlone, its_threads_block_signals) {
@@ -263,8 +262,8 @@ TEST(BlockingPoolAlone, fifty_fibers_with_a_hundred_jobs_each) {
 }
 
 TEST(BlockingPoolAlone, teardown_of_the_runtime_with_jobs_under_way) {
-    const BlockingPool pool({.threads = 1});
     Door door;
+    const BlockingPool pool({.threads = 1}); // goes first: its thread may still be at the door
     {
         nexus::World world = nexus::WorldBuilder{}.build();
         nexus::Runtime runtime{world};

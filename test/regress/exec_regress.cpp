@@ -140,7 +140,7 @@ TEST(ExecRegress, an_unstarted_fiber_is_discarded_although_its_captures_wait) {
     auto [tx, rx] = nexus::local::channel<int>(1);
     ASSERT_TRUE(tx.try_send(0));
     bool sent = true;
-    auto task = executor.spawn_boxed([exit = OnExit([&] { sent = tx.send(1).has_value(); })] {});
+    auto task = executor.spawn_boxed([exit = OnExit([&sent, &tx = tx] { sent = tx.send(1).has_value(); })] {});
     task.abort();
     run_dry(executor);
     EXPECT_FALSE(sent);

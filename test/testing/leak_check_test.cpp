@@ -49,7 +49,7 @@ TEST_F(LeakCheckTest, says_nothing_when_everything_was_given_back) {
         for (int i = 0; i < 100; ++i) group.spawn([] { nexus::sleep(1us); });
         group.join_all();
         auto listener = nexus::TcpListener::bind("127.0.0.1:0").value();
-        (void)nexus::timeout(1us, [&] { return listener.accept(); });
+        (void)nexus::timeout(5ms, [&] { return listener.accept(); });
     });
     EXPECT_EQ(text(leaks.problems_in(*runtime)), "");
     EXPECT_EQ(text(leaks.problems_after(end_runtime())), "");
