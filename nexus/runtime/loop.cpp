@@ -63,11 +63,10 @@ RunStatus Runtime::loop(const Until& until) {
     }
 }
 
-/// Without a limit of the user's: a batch, so that threads that are faster than the loop cannot keep fibers from
-/// running.
+/// Without a limit of the user's no more than one cycle runs, so that threads that are faster than the loop cannot keep
+/// fibers from running.
 std::size_t Runtime::drain_limit() const noexcept {
-    constexpr std::size_t batch = 4096;
-    return options_.cross_thread_drain_limit != 0 ? options_.cross_thread_drain_limit : batch;
+    return options_.cross_thread_drain_limit != 0 ? options_.cross_thread_drain_limit : options_.tasks_per_cycle;
 }
 
 bool Runtime::has_work() const noexcept { return executor_.has_ready() || executor_.cross_wake().maybe_nonempty(); }

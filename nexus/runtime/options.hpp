@@ -29,7 +29,7 @@ struct RuntimeOptions {
     std::uint32_t event_interval = 61;
     /// Events taken from epoll at once, 1 to 65,536 (RT-3).
     std::uint32_t event_capacity = 1024;
-    /// Wakes and jobs taken from other threads before fibers get their turn; 0: batches of 4,096 (RT-3, H-8).
+    /// Wakes and jobs taken from other threads before fibers get their turn; 0: tasks_per_cycle (RT-3, H-8).
     std::uint32_t cross_thread_drain_limit = 0;
     /// Usable bytes of a fiber's stack, 16 KiB to 64 MiB, rounded up to pages.
     std::size_t stack_size = std::size_t{64} * 1024;

@@ -15,7 +15,8 @@ struct Order {
     int quantity = 0;
 };
 
-// clang-format off: the comments of the pages stand in columns
+// The comments of the pages stand in columns.
+// clang-format off
 struct Limits {
     int idle_limit_ms = 30'000;
 };
@@ -26,16 +27,14 @@ TEST(Tour, durations_of_own_structs_are_numbers) {
     EXPECT_EQ(config.resource<Limits>("limits").make().idle_limit_ms, 250);
 }
 
-NEXUS_TEST(Tour, deadlines)
-{
-    nexus::Deadline heartbeat;  // never
-    heartbeat.reset_after(30s); // 30 s from now
+NEXUS_TEST(Tour, deadlines) {
+    nexus::Deadline heartbeat;                     // never
+    heartbeat.reset_after(30s);                    // 30 s from now
     nexus::Deadline idle(nexus::now() + 5min);
     EXPECT_TRUE(heartbeat.armed() && idle.at() - heartbeat.at() == 270s);
 }
 
-NEXUS_TEST(Tour, timeout_does_not_wrap_a_result)
-{
+NEXUS_TEST(Tour, timeout_does_not_wrap_a_result) {
     struct Feed {
         nexus::local::Sender<Order> orders;
     };
@@ -43,8 +42,8 @@ NEXUS_TEST(Tour, timeout_does_not_wrap_a_result)
     Feed feed{std::move(tx)};
     const auto receive = [&, &rx = rx] {
         bool late = false;
-        nexus::Result<Order> order = nexus::timeout(5s, [&] { return rx.recv(); }); // recv() returns Result<Order>
-        if (!order && order.error() == nexus::errc::timed_out) late = true;         // else closed, or a value
+        nexus::Result<Order> order = nexus::timeout(5s, [&] { return rx.recv(); });   // recv() returns Result<Order>
+        if (!order && order.error() == nexus::errc::timed_out) late = true;           // else closed, or a value
         return late;
     };
     EXPECT_TRUE(receive());
@@ -61,11 +60,11 @@ TEST(Tour, errors) {
         nexus::Result<nexus::TcpStream> stream = nexus::TcpStream::connect("127.0.0.1:1");
         if (!stream) {
             nexus::Error error = stream.error();
-            std::string text = error.message(); // "connect 127.0.0.1:1: Connection refused"
+            std::string text = error.message();        // "connect 127.0.0.1:1: Connection refused"
             if (error == std::errc::connection_refused) refused = text;
-            std::error_code code = error.code(); // for code that knows nothing of nexus
+            std::error_code code = error.code();       // for code that knows nothing of nexus
             number = code.value();
-        } // stream.value() would throw std::system_error with that text
+        }                                              // stream.value() would throw std::system_error with that text
         EXPECT_TRUE(nexus::TcpListener::bind("localhost:0").error() == nexus::errc::invalid_address);
     });
     EXPECT_EQ(refused, "connect 127.0.0.1:1: Connection refused");
