@@ -1,7 +1,7 @@
 // The cross-thread channels under a model checker: the library's own rings, waiter slots and states, with fibers that
 // park on a semaphore. A wake that is lost leaves a thread asleep for ever, which the checker reports as a deadlock;
 // a value that is read before it is written, as a race. Each model is refuted when a fault is planted.
-#include "relacy_backend.hpp"
+#include "parking.hpp"
 
 namespace {
 
@@ -9,71 +9,6 @@ using namespace nexus::model;
 using nexus::detail::Look;
 
 constexpr rl::iteration_t enough = 10'000;
-
-#define EXPECT_CORRECT(...)                                                                                            \
-    do {                                                                                                               \
-        const Verdict verdict = explore<__VA_ARGS__>(enough);                                                          \
-        EXPECT_TRUE(verdict.correct) << verdict.report;                                                                \
-    } while (false)
-#define EXPECT_REFUTED(...) EXPECT_FALSE((explore<__VA_ARGS__>(enough).correct)) << "the model does not see the fault"
-
-/// A fiber that is alone on its thread.
-struct Fiber {
-    rl::rl_sem_t awake;
-    rl::atomic<int> held;
-
-    void before() {
-        rl::rl_sem_init(&awake, 0, 0, RL_INFO);
-        held.store(0, rl::mo_relaxed, RL_INFO);
-    }
-    void after() {
-        rl::rl_sem_destroy(&awake, RL_INFO);
-        RL_ASSERT(held.load(rl::mo_relaxed, RL_INFO) == 0); // every reference was released (H-17, A-4)
-    }
-    Fiber* reference() {
-        held.fetch_add(1, rl::mo_relaxed, RL_INFO);
-        return this;
-    }
-    void park() { rl::rl_sem_wait(&awake, RL_INFO); }
-};
-
-/// What TaskReference is in the library.
-template <class AtomicsBackend, int threads, bool process_fence_works = true, bool process_fence_fails = false>
-struct Parking {
-    using Backend = AtomicsBackend;
-    using Pointer = Fiber*;
-    static constexpr std::uint32_t calm_limit = 1;
-
-    static void wake(Fiber* fiber) {
-        RL_ASSERT(fiber->held.load(rl::mo_relaxed, RL_INFO) > 0); // dispatched before it is released
-        rl::rl_sem_post(&fiber->awake, RL_INFO);
-    }
-    static void release(Fiber* fiber) { fiber->held.fetch_sub(1, rl::mo_relaxed, RL_INFO); }
-    static bool fence_all_threads() {
-        if (process_fence_fails) return false;
-        return !process_fence_works || nexus::model::fence_all_threads<threads>();
-    }
-
-    struct Mutex {
-        rl::mutex mutex;
-        void lock() { mutex.lock(RL_INFO); }
-        void unlock() { mutex.unlock(RL_INFO); }
-    };
-    struct Handle {
-        Fiber* fiber = nullptr;
-        void wake() const { Parking::wake(fiber); }
-        Handle() = default;
-        explicit Handle(Fiber* of) : fiber(of->reference()) {}
-        Handle(Handle&& other) noexcept : fiber(std::exchange(other.fiber, nullptr)) {}
-        Handle& operator=(Handle other) noexcept {
-            std::swap(fiber, other.fiber);
-            return *this;
-        }
-        ~Handle() {
-            if (fiber != nullptr) release(fiber);
-        }
-    };
-};
 
 /// A value that the checker watches.
 struct Watched {

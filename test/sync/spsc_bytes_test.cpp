@@ -13,6 +13,7 @@
 #include <limits>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -22,6 +23,43 @@ namespace {
 
 using namespace nexus;
 using namespace nexus_test;
+
+// --- the program of docs/channels.md ---
+
+struct Quote {
+    std::uint64_t price;
+};
+constexpr std::size_t max_frame = 64;
+std::size_t encode(const Quote& quote, std::span<std::byte> into) {
+    std::memcpy(into.data(), &quote, sizeof quote);
+    return sizeof quote;
+}
+Quote decode(std::span<const std::byte> record) {
+    EXPECT_EQ(record.size(), sizeof(Quote));
+    Quote quote{};
+    std::memcpy(&quote, record.data(), sizeof quote);
+    return quote;
+}
+
+TEST(SpscBytesChannel, the_program_of_the_page) {
+    Fibers fibers;
+    auto ch = nexus::spsc_bytes::channel(1 << 20);
+    (void)fibers.spawn([sender = std::move(ch.sender)] {
+        for (std::uint64_t price = 1; price <= 3; ++price) {
+            const Quote quote{price};
+            auto claim = sender.claim(max_frame);
+            if (!claim) return;
+            claim->commit(encode(quote, claim->bytes()));
+        }
+    });
+    std::uint64_t sum = 0;
+    (void)fibers.spawn([&] {
+        for (auto&& record : ch.receiver) sum += decode(record.bytes()).price;
+    });
+    fibers.settle();
+    EXPECT_EQ(sum, 6U);
+    EXPECT_EQ(fibers.alive(), 0U);
+}
 
 // --- size and place ---
 
@@ -63,6 +101,7 @@ TEST(SpscBytesChannel, H24_H38_what_fits_at_all_fits_at_every_position) {
     }
 }
 
+// proves: CH-BY-2
 TEST(SpscBytesChannel, H24_H38_what_never_fits_is_an_error_at_once) {
     Fibers fibers;
     auto ch = spsc_bytes::channel(64);
@@ -108,6 +147,7 @@ TEST(SpscBytesChannel, payloads_are_aligned_to_8_and_contiguous) {
 
 // --- claims ---
 
+// proves: channel::spsc_bytes
 TEST(SpscBytesChannel, claim_commit_recv) {
     Fibers fibers;
     auto ch = spsc_bytes::channel(256);
@@ -125,6 +165,7 @@ TEST(SpscBytesChannel, claim_commit_recv) {
     EXPECT_EQ(ch.receiver.depth(), 0U);
 }
 
+// proves: S-201
 TEST(SpscBytesChannel, CH_BY_3_claim_without_commit_aborts) {
     auto ch = spsc_bytes::channel(64);
     {
@@ -186,6 +227,7 @@ TEST(SpscBytesChannel, a_claim_ends_once_and_moves) {
     EXPECT_EQ(ch.sender.depth(), 0U);
 }
 
+// proves: CH-BY-4, CH-BY-6
 TEST(SpscBytesChannel, one_write_claim_and_one_read_claim_at_a_time) {
     Fibers fibers;
     auto ch = spsc_bytes::channel(64);
@@ -634,6 +676,7 @@ TEST(SpscBytesThreads, cross_thread_claim_send) {
 }
 
 // Waiting on both sides, under load: a wake lost on either side hangs it.
+// proves: CH-BY-8
 TEST(SpscBytesThreads, H7_H22_both_sides_wait_across_threads) {
     for (const std::size_t capacity : {std::size_t{16}, std::size_t{64}, std::size_t{256}}) {
         Fibers fibers;
