@@ -572,6 +572,20 @@ TEST(MpscBytesChannel, H23_room_for_two_wakes_two) {
     for (std::uint32_t i = 1; i <= 3; ++i) EXPECT_EQ(read_number(ch.receiver.try_recv()), i);
 }
 
+// Room was made for the one that waits; before it runs, another one comes to wait.
+TEST(MpscBytesChannel, H23_a_newcomer_does_not_take_the_room_of_who_waits) {
+    Fibers fibers;
+    auto ch = mpsc_bytes::channel(16);
+    ASSERT_TRUE(try_put(ch.sender, 0, 8));
+    (void)fibers.run([&] { EXPECT_TRUE(put(ch.sender, 1, 8)); });
+    (void)fibers.spawn([&] { EXPECT_TRUE(put(ch.sender, 2, 8)); }); // runs first
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(read_number(ch.receiver.try_recv()), i);
+        fibers.settle();
+    }
+    EXPECT_EQ(fibers.alive(), 0U);
+}
+
 TEST(MpscBytesChannel, A19_sender_drop_while_queued) {
     Fibers fibers;
     auto ch = mpsc_bytes::channel(16);
