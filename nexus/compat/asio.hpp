@@ -14,6 +14,7 @@
 
 #include "nexus/base/error.hpp"
 #include "nexus/compat/detail/delivery.hpp"
+#include "nexus/compat/detail/quiet_thread.hpp"
 #include "nexus/runtime/runtime.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -167,25 +168,80 @@ WaitEnd run_asio(Operation& operation, Initiation&& initiation, Args&&... args) 
     return pending.wait();
 }
 
+/// The completion handler for a signature, as `Complete` (below) reads its arguments.
+template <class Operation, class Complete>
+class AsioHandler : public AsioHandlerBase<Operation> {
+public:
+    using AsioHandlerBase<Operation>::AsioHandlerBase;
+    template <class... Values>
+    void operator()(Values&&... values) {
+        Complete::apply(this->take(), std::forward<Values>(values)...);
+    }
+};
+
+struct AsioCompleteBare {
+    template <class Operation, class... Values>
+    static void apply(Operation& operation, Values&&... values) {
+        operation.complete(std::forward<Values>(values)...);
+    }
+};
+struct AsioCompleteWithError {
+    template <class Operation, class... Values>
+    static void apply(Operation& operation, const boost::system::error_code& error, Values&&... values) {
+        operation.error = error;
+        operation.complete(std::forward<Values>(values)...);
+    }
+};
+struct AsioCompleteWithException {
+    template <class Operation, class... Values>
+    static void apply(Operation& operation, std::exception_ptr failure, Values&&... values) {
+        if (failure != nullptr) {
+            operation.delivery.fail(std::move(failure));
+        } else {
+            operation.complete(std::forward<Values>(values)...);
+        }
+    }
+};
+
+/// What async_result has to have, for a signature whose values are Ts.
+template <class Complete, class... Ts>
+struct AsioResult {
+    using Operation = AsioOperation<Ts...>;
+    using Value = typename Operation::Value;
+    using return_type = Result<Value>;
+
+    template <class Initiation, class... Args>
+    static return_type initiate(Initiation&& initiation, UseFiber /*token*/, Args&&... args) {
+        constexpr const char* what = "an operation of Asio";
+        Operation operation;
+        const WaitEnd end = run_asio<Operation, AsioHandler<Operation, Complete>>(
+            operation, std::forward<Initiation>(initiation), std::forward<Args>(args)...);
+        switch (operation.delivery.settled()) {
+        case Settled::dropped: return Error(errc::stopped, what);
+        case Settled::no: return Error(to_errc(end), what);
+        default: break;
+        }
+        if (operation.error) {
+            const bool ours = end != WaitEnd::ready && operation.error == boost::asio::error::operation_aborted;
+            return ours ? Error(to_errc(end), what) : Error(operation.error, what);
+        }
+        if constexpr (std::is_void_v<Value>) {
+            operation.delivery.take(); // rethrows
+            return {};
+        } else {
+            return operation.delivery.take();
+        }
+    }
+};
+
 } // namespace detail
 
 /// An io_context that runs on a thread of its own beside the loop. The thread blocks all signals. An exception that
 /// leaves a handler ends the process, as it would leave the thread: handlers of use_fiber throw none.
 class AsioThread {
 public:
-    AsioThread() : work_(context_.get_executor()) {
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, &before);
-        try {
-            thread_ = std::thread([this] { context_.run(); });
-        } catch (...) {
-            pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw;
-        }
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    }
+    /// Throws std::system_error when no thread can be had.
+    AsioThread() : work_(context_.get_executor()), thread_(detail::start_quiet_thread([this] { context_.run(); })) {}
     AsioThread(const AsioThread&) = delete;
     AsioThread& operator=(const AsioThread&) = delete;
     /// Stops the io_context and joins the thread. Operations that pend fail with errc::stopped when the io_context
@@ -250,117 +306,13 @@ private:
 namespace boost::asio {
 
 template <class... Ts>
-class async_result<nexus::UseFiber, void(boost::system::error_code, Ts...)> {
-    using Operation = nexus::detail::AsioOperation<Ts...>;
-    using Value = typename Operation::Value;
-    class Handler : public nexus::detail::AsioHandlerBase<Operation> {
-    public:
-        using nexus::detail::AsioHandlerBase<Operation>::AsioHandlerBase;
-        template <class... Us>
-        void operator()(const boost::system::error_code& error, Us&&... values) {
-            Operation& operation = this->take();
-            operation.error = error;
-            operation.complete(std::forward<Us>(values)...);
-        }
-    };
-
-public:
-    using return_type = nexus::Result<Value>;
-
-    template <class Initiation, class... Args>
-    static return_type initiate(Initiation&& initiation, nexus::UseFiber /*token*/, Args&&... args) {
-        Operation operation;
-        const auto end = nexus::detail::run_asio<Operation, Handler>(operation, std::forward<Initiation>(initiation),
-                                                                     std::forward<Args>(args)...);
-        switch (operation.delivery.settled()) {
-        case nexus::detail::Settled::dropped: return nexus::Error(nexus::errc::stopped, "an operation of Asio");
-        case nexus::detail::Settled::no: return nexus::Error(nexus::detail::to_errc(end), "an operation of Asio");
-        default: break;
-        }
-        if (operation.error) {
-            if (end != nexus::detail::WaitEnd::ready && operation.error == error::operation_aborted) {
-                return nexus::Error(nexus::detail::to_errc(end), "an operation of Asio");
-            }
-            return nexus::Error(operation.error, "an operation of Asio");
-        }
-        if constexpr (std::is_void_v<Value>) {
-            return {};
-        } else {
-            return operation.delivery.take();
-        }
-    }
-};
-
+class async_result<nexus::UseFiber, void(boost::system::error_code, Ts...)>
+    : public nexus::detail::AsioResult<nexus::detail::AsioCompleteWithError, Ts...> {};
 template <class... Ts>
-class async_result<nexus::UseFiber, void(std::exception_ptr, Ts...)> {
-    using Operation = nexus::detail::AsioOperation<Ts...>;
-    class Handler : public nexus::detail::AsioHandlerBase<Operation> {
-    public:
-        using nexus::detail::AsioHandlerBase<Operation>::AsioHandlerBase;
-        template <class... Us>
-        void operator()(std::exception_ptr failure, Us&&... values) {
-            Operation& operation = this->take();
-            if (failure != nullptr) {
-                operation.delivery.fail(std::move(failure));
-            } else {
-                operation.complete(std::forward<Us>(values)...);
-            }
-        }
-    };
-
-public:
-    using return_type = nexus::Result<typename Operation::Value>;
-
-    template <class Initiation, class... Args>
-    static return_type initiate(Initiation&& initiation, nexus::UseFiber /*token*/, Args&&... args) {
-        Operation operation;
-        const auto end = nexus::detail::run_asio<Operation, Handler>(operation, std::forward<Initiation>(initiation),
-                                                                     std::forward<Args>(args)...);
-        switch (operation.delivery.settled()) {
-        case nexus::detail::Settled::dropped: return nexus::Error(nexus::errc::stopped, "an operation of Asio");
-        case nexus::detail::Settled::no: return nexus::Error(nexus::detail::to_errc(end), "an operation of Asio");
-        default: break;
-        }
-        if constexpr (std::is_void_v<typename Operation::Value>) {
-            operation.delivery.take();
-            return {};
-        } else {
-            return operation.delivery.take();
-        }
-    }
-};
-
+class async_result<nexus::UseFiber, void(std::exception_ptr, Ts...)>
+    : public nexus::detail::AsioResult<nexus::detail::AsioCompleteWithException, Ts...> {};
 template <class... Ts>
-class async_result<nexus::UseFiber, void(Ts...)> {
-    using Operation = nexus::detail::AsioOperation<Ts...>;
-    class Handler : public nexus::detail::AsioHandlerBase<Operation> {
-    public:
-        using nexus::detail::AsioHandlerBase<Operation>::AsioHandlerBase;
-        template <class... Us>
-        void operator()(Us&&... values) {
-            this->take().complete(std::forward<Us>(values)...);
-        }
-    };
-
-public:
-    using return_type = nexus::Result<typename Operation::Value>;
-
-    template <class Initiation, class... Args>
-    static return_type initiate(Initiation&& initiation, nexus::UseFiber /*token*/, Args&&... args) {
-        Operation operation;
-        const auto end = nexus::detail::run_asio<Operation, Handler>(operation, std::forward<Initiation>(initiation),
-                                                                     std::forward<Args>(args)...);
-        switch (operation.delivery.settled()) {
-        case nexus::detail::Settled::dropped: return nexus::Error(nexus::errc::stopped, "an operation of Asio");
-        case nexus::detail::Settled::no: return nexus::Error(nexus::detail::to_errc(end), "an operation of Asio");
-        default: break;
-        }
-        if constexpr (std::is_void_v<typename Operation::Value>) {
-            return {};
-        } else {
-            return operation.delivery.take();
-        }
-    }
-};
+class async_result<nexus::UseFiber, void(Ts...)>
+    : public nexus::detail::AsioResult<nexus::detail::AsioCompleteBare, Ts...> {};
 
 } // namespace boost::asio

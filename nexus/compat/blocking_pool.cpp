@@ -1,10 +1,10 @@
 #include "nexus/compat/blocking_pool.hpp"
 
 #include "nexus/base/intrusive_list.hpp"
+#include "nexus/compat/detail/quiet_thread.hpp"
 
 #include <algorithm>
 #include <condition_variable>
-#include <csignal>
 #include <list>
 #include <string>
 #include <thread>
@@ -162,18 +162,7 @@ public:
     void start_thread() {
         const std::lock_guard lock(mutex_);
         threads_.reserve(threads_.size() + 1);
-        // Signals are the host's: they go to threads that expect them.
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, &before);
-        try {
-            threads_.emplace_back([state = state_] { state->work(); });
-        } catch (...) {
-            pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw;
-        }
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        threads_.push_back(start_quiet_thread([state = state_] { state->work(); }));
     }
 
 private:
