@@ -20,8 +20,6 @@ namespace {
 
 /// Fibers alive at once under TSan, which keeps a full thread state for each and has room for 8,000 or so.
 constexpr std::size_t tsan_fiber_cap = 4000;
-/// Wakes that one poll() takes in: threads that are faster must not keep it from running fibers.
-constexpr std::size_t wakes_per_poll = 4096;
 /// Room that the first frames of a fiber need beside its closure.
 constexpr std::size_t minimum_frame_bytes = 4096;
 
@@ -104,6 +102,10 @@ void Executor::install_slab(ByteSlab slab) {
     if (cross_->byte_slab() != nullptr) throw UsageError("install_slab(): this executor has a slab already");
     if (slab.storage_ == nullptr) throw UsageError("install_slab(): the slab was moved from");
     const ByteSlabOptions& options = slab.storage_->options();
+    if (options.stack_size > StackPool::max_stack_bytes) {
+        throw UsageError("ByteSlabOptions::stack_size is " + std::to_string(options.stack_size) +
+                         "; the most is 1 GiB");
+    }
     slab_stack_class_ = stacks_.add_class(options.stack_size == 0 ? default_stack_bytes_ : options.stack_size);
     stacks_.reserve(slab_stack_class_, options.slots, options.prefault).value();
     cross_->adopt(std::move(slab.storage_));
@@ -341,7 +343,8 @@ std::size_t Executor::poll() {
     drain_deferred_free();
     event_time_ns_ = now_ns();
     timers_.advance(event_time_ns_);
-    drain_cross_queue(wakes_per_poll);
+    // No more than run in a cycle, or the ready queue would grow under threads that wake faster than fibers run.
+    drain_cross_queue(tasks_per_cycle_);
     completed_in_run_ = 0;
     run_ready({.runs = 0, .cycles = 0});
     if (has_unhandled()) std::rethrow_exception(take_unhandled());

@@ -275,6 +275,10 @@ TEST_F(SlabTest, impossible_slabs_are_refused) {
     EXPECT_TRUE(ByteSlab::bounded().is_bounded());
     EXPECT_FALSE(ByteSlab::unbounded().is_bounded());
     nexus::Executor executor;
+    EXPECT_NE(usage_error([&] {
+                  executor.install_slab(ByteSlab::bounded({.stack_size = std::size_t{1} << 40}));
+              }).find("the most is 1 GiB"),
+              std::string::npos);
     executor.install_slab(ByteSlab::bounded());
     EXPECT_THROW(executor.install_slab(ByteSlab::bounded()), UsageError);
 }
@@ -351,8 +355,18 @@ TEST_F(SlabTest, many_slab_tasks_in_mixed_states) {
             if (i % 2 == 0) kept.push_back(std::move(handle));
         }
         nexus::yield_now();
+        nexus::yield_now(); // those that yielded have ended too
     });
-    EXPECT_EQ(kept.size(), 15U);
+    ASSERT_EQ(kept.size(), 15U);
+    for (int i = 0; i < 30; i += 2) {
+        JoinHandle<int>& handle = kept[static_cast<std::size_t>(i / 2)];
+        EXPECT_EQ(handle.is_finished(), i % 3 != 0) << i;
+        if (i % 3 != 0) {
+            EXPECT_EQ(handle.join(), i);
+        }
+    }
+    runtime.run_once();
+    EXPECT_EQ(runtime.slab_stats().in_use, 10U) << "one slot for each that sleeps";
 }
 
 TEST_F(SlabTest, two_block_on_calls_share_the_slab) {
