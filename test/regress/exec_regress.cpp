@@ -152,24 +152,25 @@ TEST(ExecRegress, an_unstarted_fiber_is_discarded_although_its_captures_wait) {
 TEST(ExecRegress, a_second_join_between_the_end_and_the_joiners_turn_is_refused) {
     Executor executor;
     using Large = std::array<char, 1000>; // from the heap, so that a use after free is seen
-    auto task = executor.spawn_boxed([] { return Large{'x'}; });
+    auto task = executor.spawn_boxed([] {
+        nexus::yield_now();
+        return Large{'x'};
+    });
     int first = 0;
     bool refused = false;
-    auto a = executor.spawn_boxed([&] { first = task.join()[0]; });
-    auto b = executor.spawn_boxed([&] {
-        while (!task.is_finished()) nexus::yield_now();
-        try {
-            (void)task.join();
-        } catch (const UsageError&) {
-            refused = true;
-        }
+    auto joiner = executor.spawn_boxed([&] { first = task.join()[0]; });
+    auto late = executor.spawn_boxed([&] {
+        nexus::yield_now();
+        ASSERT_TRUE(task.is_finished()) << "it ended earlier in this cycle";
+        ASSERT_EQ(first, 0) << "and the joiner has its turn in the next one";
+        EXPECT_THROW((void)task.join(), UsageError);
+        refused = true;
     });
-    // The fiber that looks runs between the end of the task and the joiner's turn.
     run_dry(executor);
+    EXPECT_TRUE(refused);
     EXPECT_EQ(first, 'x');
-    EXPECT_TRUE(refused || !task.valid());
-    b.detach();
-    a.detach();
+    joiner.join();
+    late.join();
 }
 
 TEST(ExecRegress, detaching_under_a_join_is_an_error_of_the_joiner) {
