@@ -72,13 +72,14 @@ public:
         return timeout_at(deadline, [&] { return send(std::move(value)); });
     }
 
-    /// Never suspends. Fails with errc::closed or errc::full; then `value` has not been moved from.
+    /// Never suspends. Fails with errc::closed or errc::full; then `value` has not been moved from. A thread without a
+    /// runtime that tries again and again is made to pause in between, up to some hundreds of nanoseconds.
     [[nodiscard]] Result<void> try_send(T&& value) {
         State& state = *state_;
         if (state.receiver_gone()) [[unlikely]]
             return detail::channel_error(errc::closed, "try_send");
         if (state.sending() || !state.try_push(value)) [[unlikely]]
-            return detail::channel_error(errc::full, "try_send");
+            return full();
         return {};
     }
     [[nodiscard]] Result<void> try_send(const T& value) requires std::copy_constructible<T> {
@@ -101,6 +102,10 @@ private:
     friend Channel<T> channel<T>(std::size_t capacity);
     explicit Sender(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
+    [[gnu::cold]] Error full() noexcept {
+        if (!Executor::in_fiber()) try_again_.found_full(state_->pushed());
+        return detail::channel_error(errc::full, "try_send");
+    }
     [[nodiscard]] Result<void> send_later(Executor& executor, T& value) {
         detail::SpscSending<T> sending(state_, "send");
         State& state = sending.state();
@@ -117,6 +122,7 @@ private:
     }
 
     std::shared_ptr<State> state_;
+    detail::TryAgainLater try_again_;
 };
 
 /// The receiving end. One fiber receives at a time: recv() while another fiber is in recv() or select() throws
@@ -143,9 +149,9 @@ public:
         }
         if (state_->receiving()) [[unlikely]]
             detail::throw_second_receiver("recv");
-        std::optional<T> value;
-        if (state_->pop(value)) return std::move(*value);
-        return recv_later(executor, value);
+        if (T* oldest = state_->front(); oldest != nullptr) [[likely]]
+            return take(*state_, *oldest);
+        return recv_later(executor);
     }
     [[nodiscard]] Result<T> recv_for(Duration limit) {
         return timeout(limit, [this] { return recv(); });
@@ -155,10 +161,8 @@ public:
     }
     /// Never suspends. Fails with errc::empty or errc::closed.
     [[nodiscard]] Result<T> try_recv() {
-        std::optional<T> value;
         bool ended = false;
-        (void)state_->try_receive(value, ended);
-        if (value) return std::move(*value);
+        if (state_->receivable(ended) && !ended) return take(*state_, *state_->front());
         return detail::channel_error(ended ? errc::closed : errc::empty, "try_recv");
     }
 
@@ -179,18 +183,23 @@ private:
     friend Channel<T> channel<T>(std::size_t capacity);
     explicit Receiver(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
-    [[nodiscard]] Result<T> recv_later(Executor& executor, std::optional<T>& value) {
+    [[nodiscard]] static Result<T> take(State& state, T& oldest) noexcept {
+        Result<T> taken(std::move(oldest));
+        state.drop_front();
+        return taken;
+    }
+    [[nodiscard]] Result<T> recv_later(Executor& executor) {
         detail::SpscReceiving<T> receiving(state_, "recv");
         State& state = receiving.state();
         bool ended = false;
         const detail::WaitEnd end = detail::park_until(executor, "recv", true, [&] {
-            return value || ended || state.try_receive(value, ended) ||
-                   detail::take_turn_or_arm(executor, receiving.patience(), [&](detail::Task* me) {
-                       return state.receive_after_arming(value, ended, me);
-                   });
+            return state.receivable(ended) ||
+                   detail::take_turn_or_arm(executor, receiving.patience(),
+                                            [&](detail::Task* me) { return state.receivable_after_arming(ended, me); });
         });
-        if (value) return std::move(*value);
-        return detail::channel_error(end == detail::WaitEnd::ready ? errc::closed : detail::to_errc(end), "recv");
+        if (end != detail::WaitEnd::ready) return detail::channel_error(end, "recv");
+        if (ended) return detail::channel_error(errc::closed, "recv");
+        return take(state, *state.front());
     }
 
     std::shared_ptr<State> state_;

@@ -57,20 +57,20 @@ struct SpscModel : rl::test_suite<SpscModel<Policy, capacity, may_be_quiet>, 2> 
     }
     void receive(Fiber& me) {
         for (int expected = 0;; ++expected) {
-            std::optional<Watched> value;
             bool end = false;
             state->begin_receiving("recv");
-            while (!state->try_receive(value, end)) {
-                const Look look = state->receive_after_arming(value, end, me.reference());
+            while (!state->receivable(end)) {
+                const Look look = state->receivable_after_arming(end, me.reference());
                 if (look == Look::done) break;
                 look == Look::park ? me.park() : rl::yield(1, RL_INFO);
             }
             state->end_receiving();
-            if (!value) {
+            if (end) {
                 RL_ASSERT(expected == values); // the last value comes before the end (H-35)
                 break;
             }
-            RL_ASSERT(value->get() == expected);
+            RL_ASSERT(state->front()->get() == expected);
+            state->drop_front();
         }
         state->drop_receiver();
     }

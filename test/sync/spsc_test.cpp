@@ -29,7 +29,7 @@ TEST(SpscRing, fills_to_its_capacity_and_wraps) {
             while (ring.try_push(next)) ++next;
             EXPECT_EQ(ring.depth(), ring.capacity());
             EXPECT_FALSE(ring.has_room());
-            while (ring.try_pop([&](int&& got) { EXPECT_EQ(got, expected); })) ++expected;
+            for (; ring.front() != nullptr; ring.drop_front()) EXPECT_EQ(*ring.front(), expected++);
             EXPECT_FALSE(ring.has_value());
             EXPECT_EQ(expected, next);
         }
@@ -73,6 +73,7 @@ struct CountedReference {
 };
 using CountedSlot = detail::BasicAsymmetricSlot<base::StdAtomics, CountedReference>;
 
+// proves: CW-22, CW-24
 TEST(AsymmetricSlot, A3_waker_slot_uaf_when_task_freed_mid_dispatch) {
     CountedReference::Counts counts;
     CountedSlot slot(false);
@@ -86,6 +87,7 @@ TEST(AsymmetricSlot, A3_waker_slot_uaf_when_task_freed_mid_dispatch) {
     EXPECT_EQ(counts.woken, 1) << "one registration, one wake";
 }
 
+// proves: CW-22, CW-24
 TEST(AsymmetricSlot, slot_drop_releases_ref_when_still_registered) {
     CountedReference::Counts counts;
     counts.held = 1;
@@ -98,6 +100,7 @@ TEST(AsymmetricSlot, slot_drop_releases_ref_when_still_registered) {
     EXPECT_EQ(counts.woken, 0);
 }
 
+// proves: CW-22, CW-24
 TEST(AsymmetricSlot, A4_register_during_wake_does_not_leak_ref) {
     CountedReference::Counts counts;
     CountedSlot slot(false);
@@ -164,12 +167,14 @@ static_assert(!std::is_copy_constructible_v<spsc::Sender<int>> &&
 static_assert(!std::is_copy_constructible_v<spsc::Receiver<int>>);
 static_assert(std::is_nothrow_move_constructible_v<spsc::Receiver<int>>);
 
+// proves: CH-2
 TEST(SpscChannel, capacity_is_rounded_up_and_not_zero) {
     EXPECT_EQ(spsc::channel<int>(1).sender.capacity(), 1U);
     EXPECT_EQ(spsc::channel<int>(5).receiver.capacity(), 8U);
     EXPECT_THROW((void)spsc::channel<int>(0), UsageError);
 }
 
+// proves: channel::spsc
 TEST(SpscChannel, send_recv_single) {
     Fibers fibers;
     auto ch = spsc::channel<int>(4);
@@ -187,6 +192,7 @@ TEST(SpscChannel, fifo_ordering) {
     for (int i = 0; i < 16; ++i) EXPECT_EQ(ch.receiver.try_recv().value(), i);
 }
 
+// proves: CH-4
 TEST(SpscChannel, try_send_full) {
     auto ch = spsc::channel<std::unique_ptr<int>>(1);
     ASSERT_TRUE(ch.sender.try_send(std::make_unique<int>(1)));
@@ -215,6 +221,7 @@ TEST(SpscChannel, sends_lvalues_by_copy_and_what_cannot_be_assigned) {
     EXPECT_EQ(constants.receiver.try_recv()->value, 3);
 }
 
+// proves: CH-5, CH-SP-2
 TEST(SpscChannel, sender_drop_signals_closed) {
     Fibers fibers;
     auto ch = spsc::channel<int>(2);
@@ -238,6 +245,7 @@ TEST(SpscChannel, sender_drop_while_receiver_alive) {
     EXPECT_EQ(ch.receiver.try_recv().error(), errc::closed);
 }
 
+// proves: CH-5, CH-SP-2
 TEST(SpscChannel, receiver_drop_signals_closed) {
     Fibers fibers;
     auto ch = spsc::channel<Tracked>(1);
@@ -271,6 +279,7 @@ TEST(SpscChannel, ends_may_go_while_a_fiber_of_the_same_thread_waits_at_them) {
     EXPECT_EQ(b.receiver.try_recv().error(), errc::closed);
 }
 
+// proves: CH-SP-3
 TEST(SpscChannel, one_fiber_at_each_end) {
     Fibers fibers;
     auto ch = spsc::channel<int>(1);
@@ -301,6 +310,7 @@ TEST(SpscChannel, waiting_outside_a_fiber_is_refused) {
     EXPECT_THROW((void)ch.receiver.recv(), UsageError);
 }
 
+// proves: CH-8
 TEST(SpscChannel, scopes_end_waits_and_nothing_is_lost) {
     Fibers fibers;
     auto ch = spsc::channel<std::unique_ptr<int>>(1);
@@ -393,6 +403,7 @@ TEST(SpscChannel, range_for_until_the_sender_is_gone) {
     EXPECT_EQ(sum, 5050);
 }
 
+// proves: CH-9
 TEST(SpscChannel, figures) {
     auto ch = spsc::channel<int>(4);
     EXPECT_EQ(ch.sender.high_water(), 0U);
@@ -568,8 +579,10 @@ constexpr int stress_sends = 20'000;
 constexpr int stress_sends = 100'000;
 #endif
 
+// proves: CH-SP-1
 TEST(SpscThreads, H22_both_sides_park_capacity_1) { stream_between_loops(1, stress_sends / 10); }
 TEST(SpscThreads, H22_both_sides_park_capacity_4) { stream_between_loops(4, stress_sends / 4); }
+// proves: CH-SP-1
 TEST(SpscThreads, H22_a_stream_capacity_1024) { stream_between_loops(1024, stress_sends); }
 TEST(SpscThreads, H22_without_a_process_fence) {
     const os::Fault<&os::Calls::membarrier> without(ENOSYS, -1); // on this thread, which makes the channels

@@ -146,6 +146,28 @@ TEST_F(AllocationFree, local_and_mpsc_channels) {
     });
 }
 
+TEST_F(AllocationFree, spsc_watch_and_broadcast_channels) {
+    auto stream = nexus::spsc::channel<int>(8);
+    auto latest = nexus::watch::channel(0);
+    auto feed = nexus::broadcast::channel<int>(8);
+    auto second = feed.sender.subscribe();
+    expect_silence([&] {
+        auto producer = nexus::spawn([&] {
+            for (int i = 0; i < 20; ++i) EXPECT_TRUE(stream.sender.send(i)); // it waits for room
+            latest.sender.send(1);
+            for (int i = 0; i < 20; ++i) EXPECT_TRUE(feed.sender.send(i)); // nobody keeps up
+        });
+        for (int i = 0; i < 20; ++i) EXPECT_EQ(stream.receiver.recv().value(), i);
+        EXPECT_TRUE(latest.receiver.changed());
+        for (auto* receiver : {&feed.receiver, &second}) {
+            EXPECT_EQ(receiver->recv()->missed, 12U);
+            EXPECT_EQ(nexus::select(*receiver, latest.receiver), 0U);
+            while (receiver->try_recv()) {}
+        }
+        producer.join();
+    });
+}
+
 TEST_F(AllocationFree, task_groups_notify_and_select) {
     nexus::CancellationToken stop;
     expect_silence([&stop] {

@@ -108,8 +108,7 @@ public:
         derived().tell_senders();
         recall(receiver_); // a fiber of this thread may be in recv(): it ends with errc::closed
     }
-    /// How many records were given back since the last call: how busy the stream is.
-    [[nodiscard]] std::uint64_t received_since_wait() noexcept { return std::exchange(given_back_, 0); }
+    [[nodiscard]] Patience receiver_patience() noexcept { return {given_back_, given_back_at_last_park_}; }
     [[nodiscard]] bool reading() const noexcept { return reading_; }
     /// Until the record that is lent out comes back.
     void keep_for_reading(std::shared_ptr<Derived> self) noexcept { kept_for_reading_ = std::move(self); }
@@ -153,7 +152,8 @@ private:
     // The receiver's own.
     alignas(64) bool receiving_ = false;
     bool reading_ = false;
-    std::uint64_t given_back_ = 0;              ///< since received_since_wait()
+    std::uint64_t given_back_ = 0; ///< records
+    std::uint64_t given_back_at_last_park_ = 0;
     std::shared_ptr<Derived> kept_for_reading_; ///< once the Receiver is gone
 };
 

@@ -31,7 +31,7 @@ class ClaimWait<SpscByteState> {
 public:
     /// Throws UsageError when another fiber of the sender waits or has a claim.
     ClaimWait(std::shared_ptr<SpscByteState> state, Executor& executor, const char* operation, std::size_t size)
-        : state_(std::move(state)), executor_(executor), size_(size), patience_(state_->sent_since_wait()) {
+        : state_(std::move(state)), executor_(executor), size_(size), patience_(state_->sender_patience()) {
         state_->begin_waiting(operation);
     }
     ClaimWait(const ClaimWait&) = delete;
@@ -93,7 +93,7 @@ class RoomWait {
 public:
     /// Throws UsageError as ClaimWait does.
     RoomWait(std::shared_ptr<SpscByteState> state, Executor& executor, const char* operation, std::size_t size)
-        : state_(std::move(state)), executor_(executor), size_(size), patience_(state_->sent_since_wait()) {
+        : state_(std::move(state)), executor_(executor), size_(size), patience_(state_->sender_patience()) {
         state_->begin_waiting(operation);
     }
     RoomWait(const RoomWait&) = delete;
@@ -140,7 +140,8 @@ public:
 private:
     /// Only a stream from one sender is waited for with patience.
     [[nodiscard]] static Patience patience_of(State& state) noexcept {
-        return Patience(State::many_senders ? 0 : state.received_since_wait());
+        if constexpr (State::many_senders) return {};
+        return state.receiver_patience();
     }
 
     std::shared_ptr<State> state_;

@@ -107,8 +107,7 @@ public:
         this->wake_receiver();
         Base::recall(sender_); // a fiber of this thread may be in claim(): it ends with errc::closed
     }
-    /// How many records were committed since the last call: how busy the stream is.
-    [[nodiscard]] std::uint64_t sent_since_wait() noexcept { return std::exchange(committed_, 0); }
+    [[nodiscard]] Patience sender_patience() noexcept { return {committed_, committed_at_last_park_}; }
     /// Until the open claim ends; the sender is gone only then.
     void keep_for_claim(std::shared_ptr<BasicSpscByteState> self) noexcept { kept_for_claim_ = std::move(self); }
 
@@ -135,7 +134,8 @@ private:
     // The sender's own.
     alignas(64) typename Backend::template Atomic<bool> claiming_{false}; // partner: stats()
     bool waiting_ = false;
-    std::uint64_t committed_ = 0;                        ///< since sent_since_wait()
+    std::uint64_t committed_ = 0; ///< records
+    std::uint64_t committed_at_last_park_ = 0;
     std::shared_ptr<BasicSpscByteState> kept_for_claim_; ///< once the Sender is gone
 };
 

@@ -36,9 +36,7 @@ public:
     BasicSpscRing(const BasicSpscRing&) = delete;
     BasicSpscRing& operator=(const BasicSpscRing&) = delete;
     /// Destroys what is left. Nobody else uses the ring any more.
-    ~BasicSpscRing() {
-        while (try_pop([](T&& /*left*/) noexcept {})) {}
-    }
+    ~BasicSpscRing() { clear(); }
 
     [[nodiscard]] std::size_t capacity() const noexcept { return mask_ + 1; }
 
@@ -61,22 +59,22 @@ public:
         return tail_.load_relaxed(); // SAFETY: relaxed; only the producer writes it
     }
 
-    /// Consumer only. Hands the oldest value to `sink` as an rvalue, then destroys it; false when there is none.
-    template <class Sink>
-    bool try_pop(Sink&& sink) {
+    /// Consumer only. The oldest value, null when there is none.
+    [[nodiscard]] T* front() noexcept {
         // SAFETY: relaxed; only the consumer writes it.
         const Position at = head_.load_relaxed();
-        if (!sees_value(at)) return false;
-        struct Release { // also when the sink throws
-            BasicSpscRing& ring;
-            Position at;
-            ~Release() {
-                ring.slots_[at & ring.mask_].value().~T();
-                ring.head_.store_release(at + 1); // partner: the acquire in has_room()
-            }
-        } release{*this, at};
-        sink(std::move(slots_[at & mask_].value()));
-        return true;
+        return sees_value(at) ? &slots_[at & mask_].value() : nullptr;
+    }
+    /// Consumer only; there is a value. Destroys the oldest.
+    void drop_front() noexcept {
+        // SAFETY: relaxed; only the consumer writes it.
+        const Position at = head_.load_relaxed();
+        slots_[at & mask_].value().~T();
+        head_.store_release(at + 1); // partner: the acquire in has_room()
+    }
+    /// Consumer only. Destroys what there is.
+    void clear() noexcept {
+        while (front() != nullptr) drop_front();
     }
     /// Consumer only. True until the consumer itself takes it.
     [[nodiscard]] bool has_value() noexcept {
@@ -110,7 +108,7 @@ private:
     [[nodiscard]] bool has_room(Position at) noexcept {
         if (at - known_head_.get() <= mask_) [[likely]]
             return true;
-        known_head_.set(head_.load_acquire()); // partner: try_pop()
+        known_head_.set(head_.load_acquire()); // partner: drop_front()
         return at - known_head_.get() <= mask_;
     }
     [[nodiscard]] bool sees_value(Position at) noexcept {

@@ -6,13 +6,13 @@
 // its slot and looks once more (H-22); one that sees the other gone looks once more as well (H-35).
 #pragma once
 
+#include "nexus/base/relax.hpp"
 #include "nexus/sync/detail/asymmetric_slot.hpp"
 #include "nexus/sync/detail/spsc_ring.hpp"
 #include "nexus/sync/detail/task_reference.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <utility>
 
 namespace nexus::detail {
@@ -25,6 +25,37 @@ enum class Look : std::uint8_t {
     done,  ///< there is something, or the other side is gone
     park,  ///< nothing; the slot is armed, so the fiber may suspend
     again, ///< nothing; the fiber has to look again and must not wait for a wake
+};
+
+/// One side's wait in a stream. A side that has moved many values since it last parked is likely to see another one at
+/// once, so it lets the others run and looks again for a microsecond or two before it parks: a wake costs both sides
+/// far more.
+class Patience {
+public:
+    /// None: parks at once.
+    Patience() noexcept = default;
+    /// `moved` values so far, `at_last_park` of them when this side parked last.
+    Patience(std::uint64_t moved, std::uint64_t& at_last_park) noexcept
+        : moved_(moved), at_last_park_(&at_last_park), turns_(moved - at_last_park >= stream ? patient_turns : 0) {}
+    /// True when the fiber should take a turn, false when it should park. Pauses, so as not to tear at the other side's
+    /// cache line.
+    [[nodiscard]] bool lasts() noexcept {
+        if (turns_ == 0) {
+            if (at_last_park_ != nullptr) *at_last_park_ = moved_;
+            return false;
+        }
+        --turns_;
+        base::relax();
+        return true;
+    }
+
+private:
+    static constexpr std::uint64_t stream = 16;
+    static constexpr unsigned patient_turns = 64;
+
+    std::uint64_t moved_ = 0;
+    std::uint64_t* at_last_park_ = nullptr;
+    unsigned turns_ = 0;
 };
 
 template <class T, class Parking = TaskReference>
@@ -84,33 +115,32 @@ public:
         receiver_.wake_after_publish();
         sender_.recall(); // a fiber of this thread may be in send(): it ends with errc::closed
     }
-    /// How many values were sent since the last call: how busy the stream is.
-    [[nodiscard]] std::uint64_t sent_since_wait() noexcept {
-        return ring_.pushed() - std::exchange(sent_at_last_wait_, ring_.pushed());
-    }
+    [[nodiscard]] std::uint64_t pushed() const noexcept { return ring_.pushed(); }
+    [[nodiscard]] Patience sender_patience() noexcept { return {ring_.pushed(), sent_at_last_park_}; }
 
     // --- the receiver's side ---
 
     [[nodiscard]] bool sender_gone() const noexcept { return sender_gone_.load_acquire(); } // partner: drop_sender()
-    /// Puts the oldest value into `value`, which is empty; false when there is none.
-    [[nodiscard]] bool pop(std::optional<T>& value) noexcept {
-        if (!ring_.try_pop([&value](T&& oldest) noexcept { value.emplace(std::move(oldest)); })) return false;
+    /// The oldest value, null when there is none.
+    [[nodiscard]] T* front() noexcept { return ring_.front(); }
+    /// Lets go of the oldest value, which has been moved from; its room is for the sender.
+    void drop_front() noexcept {
+        ring_.drop_front();
         sender_.wake_after_publish();
-        return true;
     }
-    /// pop(), and once more when the sender is gone: it may have sent and left in between (H-35). True when there is a
-    /// value, now in `value`, or when `end` has come, or this end has been given up.
-    [[nodiscard]] bool try_receive(std::optional<T>& value, bool& end) noexcept {
-        if (pop(value)) return true;
+    /// Looks for a value, and once more when the sender is gone: it may have sent and left in between (H-35). True when
+    /// there is one, or when `end` has come, or this end has been given up.
+    [[nodiscard]] bool receivable(bool& end) noexcept {
+        if (front() != nullptr) return true;
         if (!sender_gone() && !receiver_gone()) return false;
-        end = !pop(value);
+        end = front() == nullptr;
         return true;
     }
-    /// Arms, then try_receive(): what came before the slot was armed woke nobody (H-22).
-    [[nodiscard]] Look receive_after_arming(std::optional<T>& value, bool& end, Pointer me) noexcept {
-        return arm_then(receiver_, me, [&] { return try_receive(value, end); });
+    /// Arms, then looks: what came before the slot was armed woke nobody (H-22).
+    [[nodiscard]] Look receivable_after_arming(bool& end, Pointer me) noexcept {
+        return arm_then(receiver_, me, [&] { return receivable(end); });
     }
-    /// select(): the same without taking anything.
+    /// select(): the same, whichever it is.
     [[nodiscard]] bool readable() noexcept { return ring_.has_value() || sender_gone() || receiver_gone(); }
     [[nodiscard]] Look readable_after_arming(Pointer me) noexcept {
         return arm_then(receiver_, me, [this] { return readable(); });
@@ -130,11 +160,9 @@ public:
         receiver_gone_.store_release(true); // partner: receiver_gone()
         sender_.wake_after_publish();
         receiver_.recall(); // a fiber of this thread may be in recv(): it ends with errc::closed
-        while (ring_.try_pop([](T&& /*unread*/) noexcept {})) {}
+        ring_.clear();
     }
-    [[nodiscard]] std::uint64_t received_since_wait() noexcept {
-        return ring_.popped() - std::exchange(received_at_last_wait_, ring_.popped());
-    }
+    [[nodiscard]] Patience receiver_patience() noexcept { return {ring_.popped(), received_at_last_park_}; }
 
     // --- any thread: figures ---
 
@@ -167,9 +195,9 @@ private:
     typename Backend::template Atomic<bool> receiver_gone_{false}; // partners: drop_receiver(), receiver_gone()
     typename Backend::template Atomic<bool> found_full_{false};    // partners: note_full(), high_water()
     // The sender's own, then the receiver's.
-    alignas(64) std::uint64_t sent_at_last_wait_ = 0;
+    alignas(64) std::uint64_t sent_at_last_park_ = 0;
     bool sending_ = false;
-    alignas(64) std::uint64_t received_at_last_wait_ = 0;
+    alignas(64) std::uint64_t received_at_last_park_ = 0;
     bool receiving_ = false;
 };
 

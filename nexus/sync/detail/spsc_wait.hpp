@@ -1,9 +1,11 @@
 // How a fiber waits at an end of an spsc channel: the patience of a stream, then the slot.
 #pragma once
 
+#include "nexus/base/relax.hpp"
 #include "nexus/sync/detail/park.hpp"
 #include "nexus/sync/detail/spsc_state.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -13,24 +15,23 @@ namespace nexus::detail {
 template <class T>
 using SpscState = BasicSpscState<T, TaskReference>;
 
-/// One side's wait in a stream. A side that has moved many values since it last waited is likely to see another one at
-/// once, so it lets the others run and looks again a few times before it parks: a wake costs both sides far more.
-class Patience {
+/// What a thread does that tries to send into a full channel again and again: pauses more from one try to the next, up
+/// to some hundreds of nanoseconds, so that the receiver can work instead of fighting for its own cache line.
+class TryAgainLater {
 public:
-    explicit Patience(std::uint64_t moved_since_wait) noexcept
-        : turns_(moved_since_wait >= stream ? patient_turns : 0) {}
-    /// True when the fiber should take a turn instead of parking.
-    [[nodiscard]] bool lasts() noexcept {
-        if (turns_ == 0) return false;
-        --turns_;
-        return true;
+    /// The channel was full after `sent` values.
+    void found_full(std::uint64_t sent) noexcept {
+        pauses_ = sent - sent_before_ < few ? std::min(2 * pauses_ + 1, most) : 0;
+        sent_before_ = sent;
+        for (unsigned i = 0; i < pauses_; ++i) base::relax();
     }
 
 private:
-    static constexpr std::uint64_t stream = 16;
-    static constexpr unsigned patient_turns = 64;
+    static constexpr std::uint64_t few = 64;
+    static constexpr unsigned most = 15;
 
-    unsigned turns_;
+    std::uint64_t sent_before_ = 0;
+    unsigned pauses_ = 0;
 };
 
 /// What a fiber does that has looked in vain: takes a turn while its patience lasts, else arms and looks again. True
@@ -54,7 +55,7 @@ template <class T>
 class SpscSending {
 public:
     SpscSending(std::shared_ptr<SpscState<T>> state, const char* operation)
-        : state_(std::move(state)), patience_(state_->sent_since_wait()) {
+        : state_(std::move(state)), patience_(state_->sender_patience()) {
         state_->begin_sending(operation);
     }
     SpscSending(const SpscSending&) = delete;
@@ -73,7 +74,7 @@ template <class T>
 class SpscReceiving {
 public:
     SpscReceiving(std::shared_ptr<SpscState<T>> state, const char* operation)
-        : state_(std::move(state)), patience_(state_->received_since_wait()) {
+        : state_(std::move(state)), patience_(state_->receiver_patience()) {
         state_->begin_receiving(operation);
     }
     SpscReceiving(const SpscReceiving&) = delete;
