@@ -6,7 +6,6 @@
 // its slot and looks once more (H-22); one that sees the other gone looks once more as well (H-35).
 #pragma once
 
-#include "nexus/base/relax.hpp"
 #include "nexus/sync/detail/asymmetric_slot.hpp"
 #include "nexus/sync/detail/spsc_ring.hpp"
 #include "nexus/sync/detail/task_reference.hpp"
@@ -27,35 +26,35 @@ enum class Look : std::uint8_t {
     again, ///< nothing; the fiber has to look again and must not wait for a wake
 };
 
-/// One side's wait in a stream. A side that has moved many values since it last parked is likely to see another one at
-/// once, so it lets the others run and looks again for a microsecond or two before it parks: a wake costs both sides
-/// far more.
+/// One side's wait. A side that has moved many values since it last parked is in a stream and likely to see another one
+/// at once, so it looks again for a microsecond or two before it parks, turn by turn: a wake costs both sides far more.
+/// Any side gives way once to fibers that are ready, because the other side may be one of them.
 class Patience {
 public:
     /// None: parks at once.
     Patience() noexcept = default;
     /// `moved` values so far, `at_last_park` of them when this side parked last.
     Patience(std::uint64_t moved, std::uint64_t& at_last_park) noexcept
-        : moved_(moved), at_last_park_(&at_last_park), turns_(moved - at_last_park >= stream ? patient_turns : 0) {}
-    /// True when the fiber should take a turn, false when it should park. Pauses, so as not to tear at the other side's
-    /// cache line.
-    [[nodiscard]] bool lasts() noexcept {
-        if (turns_ == 0) {
-            if (at_last_park_ != nullptr) *at_last_park_ = moved_;
-            return false;
+        : moved_(moved), at_last_park_(&at_last_park), turns_(moved - at_last_park >= stream ? turns_in_stream : 1),
+          streams_(turns_ > 1) {}
+    /// True when the fiber should take a turn, false when it should park.
+    [[nodiscard]] bool lasts(bool others_are_ready) noexcept {
+        if (turns_ != 0 && (streams_ || others_are_ready)) {
+            --turns_;
+            return true;
         }
-        --turns_;
-        base::relax();
-        return true;
+        if (at_last_park_ != nullptr) *at_last_park_ = moved_;
+        return false;
     }
 
 private:
     static constexpr std::uint64_t stream = 16;
-    static constexpr unsigned patient_turns = 64;
+    static constexpr unsigned turns_in_stream = 64;
 
     std::uint64_t moved_ = 0;
     std::uint64_t* at_last_park_ = nullptr;
     unsigned turns_ = 0;
+    bool streams_ = false;
 };
 
 template <class T, class Parking = TaskReference>

@@ -38,7 +38,10 @@ private:
 /// when it need not wait any more. `arm_and_look` takes a counted reference to the fiber.
 template <class ArmAndLook>
 [[nodiscard]] bool take_turn_or_arm(Executor& executor, Patience& patience, ArmAndLook&& arm_and_look) {
-    if (!patience.lasts()) {
+    const bool others_are_ready = executor.has_ready();
+    if (patience.lasts(others_are_ready)) {
+        if (!others_are_ready) base::relax(); // so as not to tear at the other side's cache line
+    } else {
         switch (arm_and_look(TaskReference::of_current(executor))) {
         case Look::done: return true;
         case Look::park: return false;
