@@ -1,5 +1,5 @@
-// Seeds of the stress tests. NEXUS_STRESS_SEEDS says how many (20 by default), from 1 on; NEXUS_STRESS_SEED gives one
-// to run alone. A failure prints the seed.
+// Seeds of the stress tests. NEXUS_STRESS_SEEDS says how many (20 by default), from NEXUS_STRESS_FIRST on (1 by
+// default); NEXUS_STRESS_SEED gives one to run alone. A failure prints the seed.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -36,8 +36,8 @@ template <class Scenario>
 void for_each_seed(Scenario&& scenario) {
     const std::uint64_t only = number_from_environment("NEXUS_STRESS_SEED", 0);
     const std::uint64_t count = only != 0 ? 1 : number_from_environment("NEXUS_STRESS_SEEDS", 20);
-    for (std::uint64_t i = 1; i <= count; ++i) {
-        const std::uint64_t seed = only != 0 ? only : i;
+    const std::uint64_t first = only != 0 ? only : number_from_environment("NEXUS_STRESS_FIRST", 1);
+    for (std::uint64_t seed = first; seed - first < count; ++seed) {
         const ::testing::ScopedTrace trace(__FILE__, __LINE__, "NEXUS_STRESS_SEED=" + std::to_string(seed));
         scenario(seed);
         if (::testing::Test::HasFailure()) return;
