@@ -9,6 +9,7 @@
 #include "nexus/exec/wait.hpp"
 #include "nexus/exec/waker.hpp"
 #include "nexus/net/net.hpp"
+#include "nexus/reactor/io_handle.hpp"
 #include "nexus/runtime/builder.hpp"
 #include "nexus/runtime/inject.hpp"
 #include "nexus/runtime/loop_stack.hpp"

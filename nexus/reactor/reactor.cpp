@@ -13,6 +13,8 @@ namespace {
 /// Tokens with this generation are wakeups, their low half the index.
 constexpr std::uint32_t wakeup_generation = 0xFFFF'FFFF;
 
+constexpr std::uint32_t in_events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+
 constexpr std::uint64_t token(std::uint32_t generation, std::uint32_t slot) noexcept {
     return (std::uint64_t{generation} << 32) | slot;
 }
@@ -21,17 +23,27 @@ constexpr std::uint64_t token(std::uint32_t generation, std::uint32_t slot) noex
 
 // --- IoSource ---
 
-Result<void> IoSource::enlist(Direction direction, detail::Task& waiter, const char* operation) {
-    Executor& executor = *Executor::current();
+Result<void> IoSource::attach(Reactor& reactor, const char* operation) {
     if (forgotten_) return Error(errc::closed, operation);
-    if (reactor_ == nullptr) {
-        if (executor.reactor() == nullptr) {
-            throw UsageError(std::string(operation) + ": this executor has no reactor; run the fiber in a Runtime");
-        }
-        if (auto added = executor.reactor()->add(*this, operation); !added) return added;
-    } else if (reactor_ != executor.reactor()) {
-        throw UsageError(std::string(operation) + ": the descriptor is in use by another runtime; a socket belongs to "
-                                                  "the runtime whose fiber first waited on it");
+    if (reactor_ == &reactor) return {};
+    if (reactor_ == nullptr) return reactor.add(*this, operation);
+    throw UsageError(std::string(operation) + ": the descriptor is in use by another runtime; a socket belongs to "
+                                              "the runtime whose fiber first waited on it");
+}
+
+void IoSource::detach() noexcept {
+    if (reactor_ != nullptr) reactor_->remove(*this, true);
+}
+
+Result<void> IoSource::enlist(Direction direction, detail::Task& waiter, const char* operation) {
+    if (forgotten_) return Error(errc::closed, operation);
+    Reactor* reactor = Executor::current()->reactor();
+    if (reactor == nullptr) {
+        throw UsageError(std::string(operation) + ": this executor has no reactor; run the fiber in a Runtime");
+    }
+    if (auto attached = attach(*reactor, operation); !attached) return attached;
+    if (!watched(direction)) {
+        if (auto watching = reactor->watch_out(*this, true, operation); !watching) return watching;
     }
     Side& waiting = side(direction);
     if (waiting.waiter != nullptr && waiting.waiter != &waiter) {
@@ -68,18 +80,16 @@ Result<void> IoSource::wait(Direction direction, const char* operation) {
 }
 
 bool IoSource::probe(Direction direction) noexcept {
-    // Before the registration no edge sets the flag again, so it says nothing.
-    if (reactor_ != nullptr && !side(direction).ready) return false;
+    // Where no event sets the flag again it says nothing.
+    if (!side(direction).ready && watched(direction)) return false;
     pollfd wanted{.fd = fd_, .events = static_cast<short>(direction == Direction::in ? POLLIN : POLLOUT), .revents = 0};
     // A failing poll leaves the decision to the system call that follows.
-    if (os::calls().poll(&wanted, 1, 0) != 0) return true;
-    clear_ready(direction);
-    return false;
+    return side(direction).ready = os::calls().poll(&wanted, 1, 0) != 0;
 }
 
 void IoSource::forget() noexcept {
     forgotten_ = true;
-    if (reactor_ != nullptr) reactor_->remove(*this, true);
+    detach();
 }
 
 // --- Reactor ---
@@ -104,14 +114,15 @@ Result<void> Reactor::add(IoSource& source, const char* operation) {
         free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
     }
     const std::uint32_t slot = free_slots_.back();
-    const auto added = epoll_.add(source.fd(), EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                  token(slots_[slot].generation, slot));
+    const bool out = source.out_events_ == OutEvents::always;
+    const auto added = epoll_.add(source.fd(), in_events | (out ? EPOLLOUT : 0U), token(slots_[slot].generation, slot));
     if (!added) return Error(added.error().code(), operation);
     free_slots_.pop_back();
     free_slots_.reserve(slots_.size()); // remove() must not allocate
     slots_[slot].source = &source;
     source.slot_ = slot;
     source.reactor_ = this;
+    source.out_watched_ = out;
     sources_.push_back(source);
     ++live_;
     return {};
@@ -131,6 +142,14 @@ void Reactor::remove(IoSource& source, bool deregister) noexcept {
     for (IoSource::Side* side : {&source.in_, &source.out_}) {
         if (side->waiter != nullptr) executor_.wake(*side->waiter);
     }
+}
+
+Result<void> Reactor::watch_out(IoSource& source, bool on, const char* operation) noexcept {
+    const auto changed = epoll_.modify(source.fd(), in_events | (on ? EPOLLOUT : 0U),
+                                       token(slots_[source.slot_].generation, source.slot_));
+    if (!changed) return Error(changed.error().code(), operation);
+    source.out_watched_ = on; // what is ready at this moment is reported again, so that no edge is missed
+    return {};
 }
 
 std::size_t Reactor::poll(int timeout_ms) {
@@ -160,7 +179,11 @@ void Reactor::dispatch(const epoll_event& event) noexcept {
     }
     if ((seen & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
         source.out_.ready = true;
-        if (source.out_.waiter != nullptr) executor_.wake(*source.out_.waiter);
+        if (source.out_.waiter != nullptr) {
+            executor_.wake(*source.out_.waiter);
+        } else if (source.out_events_ == OutEvents::on_demand && source.out_watched_) {
+            (void)watch_out(source, false, "epoll modify"); // going on to watch is no more than a cost
+        }
     }
 }
 

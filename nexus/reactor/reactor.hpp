@@ -25,10 +25,17 @@ class Reactor;
 /// What a wait for I/O waits for.
 enum class Direction : std::uint8_t { in, out };
 
+/// When the kernel is asked to tell of room for writing. It tells TCP sockets only after they had none; but UDP and
+/// Unix sockets, pipes and eventfds after each message that somebody took, which would wake the loop for nothing.
+enum class OutEvents : std::uint8_t {
+    always,   ///< from registering on
+    on_demand ///< from a wait for it on, until an event comes that nobody waits for
+};
+
 class IoSource : public base::ListNode {
 public:
     /// `fd` is non-blocking and outlives the source's registration (until forget() or destruction).
-    explicit IoSource(int fd) noexcept : fd_(fd) {}
+    explicit IoSource(int fd, OutEvents out_events = OutEvents::always) noexcept : fd_(fd), out_events_(out_events) {}
     IoSource(const IoSource&) = delete;
     IoSource& operator=(const IoSource&) = delete;
     ~IoSource() { forget(); }
@@ -37,7 +44,8 @@ public:
 
     /// True until a system call said EAGAIN; try first, wait after.
     [[nodiscard]] bool ready(Direction direction) const noexcept { return side(direction).ready; }
-    /// ready(), made sure of: asks the kernel when the flag is set, because the flag is optimistic. For select().
+    /// ready(), made sure of: asks the kernel when the flag is set, because the flag is optimistic, and when no event
+    /// would set it. For select().
     [[nodiscard]] bool probe(Direction direction) noexcept;
     /// Call after EAGAIN, before wait().
     void clear_ready(Direction direction) noexcept { side(direction).ready = false; }
@@ -58,6 +66,12 @@ public:
     /// Deregisters; fibers parked on the source wake and fail with errc::closed. Before the descriptor is closed.
     void forget() noexcept;
 
+    /// Registers with `reactor`, unless it is registered there. errc::closed after forget(), or the error of
+    /// registering. UsageError when another reactor has it. Waits do it by themselves.
+    [[nodiscard]] Result<void> attach(Reactor& reactor, const char* operation);
+    /// Deregisters, but may be registered again; fibers that wait fail with errc::stopped.
+    void detach() noexcept;
+
     /// For select(): registers (if need be) and makes `waiter` the one to wake; null takes it back.
     [[nodiscard]] Result<void> enlist(Direction direction, detail::Task& waiter, const char* operation);
     void delist(Direction direction, const detail::Task& waiter) noexcept;
@@ -68,6 +82,10 @@ private:
         detail::Task* waiter = nullptr;
         bool ready = true;
     };
+    /// Whether an event would set the direction's flag.
+    [[nodiscard]] bool watched(Direction direction) const noexcept {
+        return reactor_ != nullptr && (direction == Direction::in || out_watched_);
+    }
     [[nodiscard]] Side& side(Direction direction) noexcept { return direction == Direction::in ? in_ : out_; }
     [[nodiscard]] const Side& side(Direction direction) const noexcept {
         return direction == Direction::in ? in_ : out_;
@@ -83,6 +101,8 @@ private:
     bool failed_ = false;
     bool forgotten_ = false;
     bool urgent_ = false;
+    bool out_watched_ = false;
+    OutEvents out_events_;
 };
 
 class Reactor {
@@ -116,6 +136,7 @@ private:
 
     [[nodiscard]] Result<void> add(IoSource& source, const char* operation);
     void remove(IoSource& source, bool deregister) noexcept;
+    [[nodiscard]] Result<void> watch_out(IoSource& source, bool on, const char* operation) noexcept;
     void dispatch(const epoll_event& event) noexcept;
 
     Executor& executor_;

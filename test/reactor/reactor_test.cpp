@@ -657,6 +657,84 @@ TEST(Reactor, probe_corrects_an_optimistic_flag) {
     EXPECT_TRUE(source.probe(Direction::in)) << "a failing poll leaves it to the call that follows";
 }
 
+TEST(Reactor, probe_asks_the_kernel_when_no_event_would_correct_the_flag) {
+    SocketPair pair;
+    IoSource source(pair.near.get()); // not registered: it was only tried
+    source.clear_ready(Direction::in);
+    source.clear_ready(Direction::out);
+    EXPECT_FALSE(source.probe(Direction::in));
+    EXPECT_TRUE(source.probe(Direction::out));
+    pair.send_from_far();
+    EXPECT_TRUE(source.probe(Direction::in));
+}
+
+TEST(Reactor, events_for_writing_on_demand_come_only_while_somebody_waits_for_them) {
+    Loop loop;
+    SocketPair pair;
+    IoSource source(pair.near.get(), OutEvents::on_demand);
+    Outcome in;
+    spawn_wait(loop, source, Direction::in, in).detach();
+    loop.turn();
+    const auto exchange = [&] { // the far side takes something: for a Unix socket that is room, and an event
+        EXPECT_EQ(::write(pair.near.get(), "x", 1), 1);
+        pair.drain_far();
+    };
+    exchange();
+    EXPECT_EQ(loop.turn(), 0U) << "nobody wants to hear of it";
+
+    (void)pair.fill();
+    Outcome out;
+    spawn_wait(loop, source, Direction::out, out).detach();
+    loop.turn();
+    loop.turn();
+    EXPECT_FALSE(out);
+    pair.drain_far();
+    EXPECT_EQ(loop.turn(), 1U);
+    ASSERT_TRUE(out);
+    EXPECT_TRUE(*out);
+    exchange();
+    EXPECT_EQ(loop.turn(), 1U) << "one that nobody waits for";
+    exchange();
+    loop.turn(); // what the change of interest reports
+    exchange();
+    EXPECT_EQ(loop.turn(), 0U) << "it was the last";
+
+    // Once more, with room at the time when the wait begins.
+    Outcome again;
+    spawn_wait(loop, source, Direction::out, again).detach();
+    loop.turn();
+    loop.turn();
+    EXPECT_TRUE(again);
+    EXPECT_FALSE(in) << "reading was not disturbed";
+    pair.send_from_far();
+    loop.turn();
+    EXPECT_TRUE(in);
+}
+
+TEST(Reactor, a_failing_change_of_interest_comes_out_of_the_wait) {
+    Loop loop;
+    SocketPair pair;
+    IoSource source(pair.near.get(), OutEvents::on_demand);
+    Outcome in;
+    Outcome out;
+    spawn_wait(loop, source, Direction::in, in).detach();
+    loop.turn();
+    {
+        const os::Fault<&os::Calls::epoll_ctl> fault(ENOMEM, 1);
+        spawn_wait(loop, source, Direction::out, out).detach();
+        loop.turn();
+    }
+    ASSERT_TRUE(out);
+    EXPECT_EQ(out->error(), std::errc::not_enough_memory);
+    spawn_wait(loop, source, Direction::out, out).detach();
+    loop.turn();
+    loop.turn();
+    EXPECT_TRUE(*out) << "the next wait tries again";
+    source.forget();
+    loop.turn();
+    EXPECT_TRUE(in);
+}
+
 TEST(Reactor, a_wait_whose_reactor_ends_fails_with_stopped) {
     Executor executor;
     auto reactor = std::make_unique<Reactor>(executor, 8);
