@@ -18,7 +18,8 @@ public:
         case errc::empty: return "empty";
         case errc::end_of_stream: return "end of stream";
         case errc::stopped: return "the runtime is stopped";
-        case errc::invalid_address: return "not an address";
+        case errc::invalid_address:
+            return "not an address (wanted: IP address and port, as 127.0.0.1:80 or [::1]:80; names are not looked up)";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -17,7 +17,8 @@ TEST(TcpListener, bind_says_what_is_wrong_with_the_address) {
     const auto none = TcpListener::bind("nowhere");
     ASSERT_FALSE(none);
     EXPECT_EQ(none.error(), errc::invalid_address);
-    EXPECT_EQ(none.error().message(), "bind nowhere: not an address");
+    EXPECT_EQ(none.error().message(), "bind nowhere: not an address (wanted: IP address and port, as 127.0.0.1:80 or "
+                                      "[::1]:80; names are not looked up)");
     TcpListener first = listen_on_loopback();
     const auto taken = TcpListener::bind(first.local_address().value());
     ASSERT_FALSE(taken);
