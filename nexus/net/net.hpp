@@ -1,10 +1,23 @@
-// Everything of the module net: addresses, TCP listeners, streams and their halves.
+// Everything of the module net: addresses, TCP, UDP and Unix sockets, any descriptor, and transfers over all of them.
 #pragma once
 
 #include "nexus/net/address.hpp"
+#include "nexus/net/async_fd.hpp"
+#include "nexus/net/async_io.hpp"
+#include "nexus/net/connection_state.hpp"
+#include "nexus/net/datagram_io.hpp"
+#include "nexus/net/socket_identity.hpp"
 #include "nexus/net/socket_options.hpp"
+#include "nexus/net/stream_halves.hpp"
 #include "nexus/net/stream_io.hpp"
 #include "nexus/net/tcp_halves.hpp"
 #include "nexus/net/tcp_listener.hpp"
 #include "nexus/net/tcp_socket.hpp"
 #include "nexus/net/tcp_stream.hpp"
+#include "nexus/net/transfer.hpp"
+#include "nexus/net/udp_batch.hpp"
+#include "nexus/net/udp_socket.hpp"
+#include "nexus/net/unix_address.hpp"
+#include "nexus/net/unix_datagram.hpp"
+#include "nexus/net/unix_listener.hpp"
+#include "nexus/net/unix_stream.hpp"

@@ -1,13 +1,20 @@
 #include "nexus/net/detail/socket_record.hpp"
 
 #include "nexus/base/usage_error.hpp"
+#include "nexus/net/stream_halves.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
 
-namespace nexus::detail {
+namespace nexus {
+
+ReuniteError::ReuniteError()
+    : UsageError("reunite(): these halves are not of the same stream; keep those together that one into_split() "
+                 "returned") {}
+
+namespace detail {
 namespace {
 
 /// Buffers passed to the kernel at once; what is beyond is left for the next call, as a short count says.
@@ -66,6 +73,41 @@ void SocketRecord::note_count(Direction direction, std::size_t asked, std::size_
     source_.clear_ready(direction);
 }
 
+Result<std::size_t> SocketRecord::no_false_end(Result<std::size_t> got) noexcept {
+    if (!got) {
+        note_failure(got.error());
+    } else if (*got == 0 && lost_by_ != 0) [[unlikely]] {
+        return Error::from_errno(lost_by_, "read");
+    }
+    return got;
+}
+
+Result<std::size_t> SocketRecord::note_read(Result<std::size_t> got, std::size_t asked) noexcept {
+    if (got) note_count(Direction::in, asked, *got);
+    return no_false_end(got);
+}
+
+Result<std::size_t> SocketRecord::note_written(Result<std::size_t> taken, std::size_t asked) noexcept {
+    if (taken) {
+        note_count(Direction::out, asked, *taken);
+    } else {
+        note_failure(taken.error());
+    }
+    return taken;
+}
+
+void SocketRecord::note_failure(const Error& error) noexcept {
+    if (error.code().category() != std::generic_category()) return;
+    switch (error.code().value()) {
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH: lost_by_ = error.code().value(); break;
+    default: break;
+    }
+}
+
 Result<std::size_t> SocketRecord::transfer_nothing(const char* operation) {
     Executor& executor = Executor::of_current_fiber(operation);
     const SocketPin pin(*this);
@@ -78,21 +120,14 @@ Result<std::size_t> SocketRecord::transfer_nothing(const char* operation) {
 
 Result<std::size_t> SocketRecord::read(std::span<std::byte> buffer) {
     if (buffer.empty()) return transfer_nothing("read");
-    return attempt(Direction::in, "read", [&](int fd) -> Result<std::size_t> {
-        auto got = os::receive(fd, buffer);
-        if (got) note_count(Direction::in, buffer.size(), *got);
-        return got;
-    });
+    return attempt(Direction::in, "read", [&](int fd) { return note_read(os::receive(fd, buffer), buffer.size()); });
 }
 
 Result<std::size_t> SocketRecord::read_vectored(std::span<const std::span<std::byte>> buffers) {
     const Parts parts(buffers);
     if (parts.count == 0) return transfer_nothing("read");
-    return attempt(Direction::in, "read", [&](int fd) -> Result<std::size_t> {
-        auto got = os::receive_vectored(fd, parts.span());
-        if (got) note_count(Direction::in, parts.bytes, *got);
-        return got;
-    });
+    return attempt(Direction::in, "read",
+                   [&](int fd) { return note_read(os::receive_vectored(fd, parts.span()), parts.bytes); });
 }
 
 Result<void> SocketRecord::read_exact(std::span<std::byte> buffer, std::size_t* transferred) {
@@ -111,39 +146,25 @@ Result<void> SocketRecord::read_exact(std::span<std::byte> buffer, std::size_t* 
 
 Result<std::size_t> SocketRecord::peek(std::span<std::byte> buffer) {
     if (buffer.empty()) return transfer_nothing("peek");
-    return attempt(Direction::in, "peek",
-                   [&](int fd) -> Result<std::size_t> { return os::receive(fd, buffer, MSG_PEEK); });
+    return attempt(Direction::in, "peek", [&](int fd) { return no_false_end(os::receive(fd, buffer, MSG_PEEK)); });
 }
 
 Result<std::size_t> SocketRecord::try_read(std::span<std::byte> buffer) {
-    if (!open()) return Error(errc::closed, "read");
-    if (buffer.empty()) return std::size_t{0};
-    auto got = os::receive(fd_.get(), buffer);
-    if (got) {
-        note_count(Direction::in, buffer.size(), *got);
-    } else if (would_block(got.error())) {
-        source_.clear_ready(Direction::in);
-    }
-    return got;
+    if (open() && buffer.empty()) return std::size_t{0};
+    return attempt_once(Direction::in, "read",
+                        [&](int fd) { return note_read(os::receive(fd, buffer), buffer.size()); });
 }
 
 Result<std::size_t> SocketRecord::try_peek(std::span<std::byte> buffer) {
-    if (!open()) return Error(errc::closed, "peek");
-    if (buffer.empty()) return std::size_t{0};
-    auto seen = os::receive(fd_.get(), buffer, MSG_PEEK);
-    if (!seen && would_block(seen.error())) source_.clear_ready(Direction::in);
-    return seen;
+    if (open() && buffer.empty()) return std::size_t{0};
+    return attempt_once(Direction::in, "peek", [&](int fd) { return no_false_end(os::receive(fd, buffer, MSG_PEEK)); });
 }
 
 // --- writing ---
 
 Result<std::size_t> SocketRecord::write(std::span<const std::byte> buffer) {
     if (buffer.empty()) return transfer_nothing("write");
-    return attempt(Direction::out, "write", [&](int fd) -> Result<std::size_t> {
-        auto taken = os::send(fd, buffer);
-        if (taken) note_count(Direction::out, buffer.size(), *taken);
-        return taken;
-    });
+    return attempt(Direction::out, "write", [&](int fd) { return note_written(os::send(fd, buffer), buffer.size()); });
 }
 
 Result<std::size_t> SocketRecord::write_vectored(std::span<const std::span<const std::byte>> buffers) {
@@ -153,11 +174,7 @@ Result<std::size_t> SocketRecord::write_vectored(std::span<const std::span<const
 
 Result<std::size_t> SocketRecord::write_parts(std::span<const iovec> parts, std::size_t bytes) {
     if (parts.empty()) return transfer_nothing("write");
-    return attempt(Direction::out, "write", [&](int fd) -> Result<std::size_t> {
-        auto taken = os::send_vectored(fd, parts);
-        if (taken) note_count(Direction::out, bytes, *taken);
-        return taken;
-    });
+    return attempt(Direction::out, "write", [&](int fd) { return note_written(os::send_vectored(fd, parts), bytes); });
 }
 
 Result<void> SocketRecord::write_all(std::span<const std::byte> buffer, std::size_t* transferred) {
@@ -191,15 +208,9 @@ Result<void> SocketRecord::write_all_vectored(std::span<const std::span<const st
 }
 
 Result<std::size_t> SocketRecord::try_write(std::span<const std::byte> buffer) {
-    if (!open()) return Error(errc::closed, "write");
-    if (buffer.empty()) return std::size_t{0};
-    auto taken = os::send(fd_.get(), buffer);
-    if (taken) {
-        note_count(Direction::out, buffer.size(), *taken);
-    } else if (would_block(taken.error())) {
-        source_.clear_ready(Direction::out);
-    }
-    return taken;
+    if (open() && buffer.empty()) return std::size_t{0};
+    return attempt_once(Direction::out, "write",
+                        [&](int fd) { return note_written(os::send(fd, buffer), buffer.size()); });
 }
 
 // --- both ---
@@ -218,4 +229,20 @@ Result<void> SocketRecord::shutdown(Direction direction) {
     return done;
 }
 
-} // namespace nexus::detail
+Result<ConnectionState> SocketRecord::state() noexcept {
+    if (!open()) return Error(errc::closed, "state");
+    const auto seen = os::poll_now(fd_.get(), POLLRDHUP, "state");
+    if (!seen) return seen.error();
+    return ConnectionState{.peer_finished = (*seen & POLLRDHUP) != 0,
+                           .hung_up = (*seen & POLLHUP) != 0,
+                           .failed = (*seen & POLLERR) != 0 || lost_by_ != 0};
+}
+
+Result<void> SocketRecord::take_error() noexcept {
+    auto pending = os::take_error(fd_.get());
+    if (!pending) note_failure(pending.error());
+    return pending;
+}
+
+} // namespace detail
+} // namespace nexus

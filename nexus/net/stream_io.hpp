@@ -1,7 +1,7 @@
 // The operations of byte streams, once for all that have them: a whole stream, its borrowed and its owned halves.
 //
-// Derived provides `detail::SocketRecord& record(const char* operation) const`. Everything here belongs to the owner
-// thread. Suspending operations are for fibers (UsageError outside), and share these rules:
+// Derived provides `detail::SocketRecord& record(const char* operation) const` to detail::RecordAccess. Everything here
+// belongs to the owner thread. Suspending operations are for fibers (UsageError outside), and share these rules:
 //   * an ended scope fails them at once, even when they could be satisfied: timed_out or cancelled, nothing is taken;
 //   * one fiber may wait to read and one to write at the same time (H-18); a second one for the same direction is a
 //     UsageError;
@@ -69,7 +69,7 @@ protected:
 
 private:
     [[nodiscard]] detail::SocketRecord& self_record(const char* operation) {
-        return static_cast<Derived&>(*this).record(operation);
+        return detail::RecordAccess::of(static_cast<Derived&>(*this), operation);
     }
 };
 
@@ -108,6 +108,12 @@ public:
     /// Does not suspend: whether try_write() has something to report, as far as the loop has heard.
     [[nodiscard]] bool is_writable() { return self_record("is_writable").is_ready(Direction::out); }
 
+    /// Does not suspend and has nothing to do: what write() took is on its way. For code that is written against
+    /// AsyncWrite (IO-10).
+    [[nodiscard]] Result<void> flush() {
+        if (self_record("flush").open()) return {};
+        return Error(errc::closed, "flush");
+    }
     /// Does not suspend. The peer reads the end of the stream after what was written. That the connection is gone
     /// already is no error.
     [[nodiscard]] Result<void> shutdown_write() { return self_record("shutdown_write").shutdown(Direction::out); }
@@ -120,30 +126,8 @@ protected:
 
 private:
     [[nodiscard]] detail::SocketRecord& self_record(const char* operation) {
-        return static_cast<Derived&>(*this).record(operation);
+        return detail::RecordAccess::of(static_cast<Derived&>(*this), operation);
     }
-};
-
-/// What streams, halves, listeners and sockets have in common: the descriptor's place, and the reactor's view of it.
-template <class Derived>
-class SocketIdentity {
-public:
-    /// -1 after close().
-    [[nodiscard]] int fd() const { return self().record("fd").fd(); }
-    /// Whether it has not been closed on our side.
-    [[nodiscard]] bool is_open() const { return self().record("is_open").open(); }
-    /// For select(), and for building other waits.
-    [[nodiscard]] IoSource& io_source() { return self().record("io_source").source(); }
-    [[nodiscard]] Result<os::SocketAddress> local_address() const { return os::local_address(fd()); }
-
-protected:
-    SocketIdentity() = default;
-    SocketIdentity(const SocketIdentity&) = default;
-    SocketIdentity& operator=(const SocketIdentity&) = default;
-    ~SocketIdentity() = default;
-
-private:
-    [[nodiscard]] const Derived& self() const { return static_cast<const Derived&>(*this); }
 };
 
 } // namespace nexus

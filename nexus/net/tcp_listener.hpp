@@ -1,5 +1,6 @@
 // TcpListener: takes in TCP connections (section 6.4 of the contract). Move-only; owner thread only. Like a stream it
-// may be made before the runtime, outlive it, and be closed while a fiber waits.
+// may be made before the runtime, outlive it, and be closed while a fiber waits. Options that are set on it (ttl,
+// buffer sizes, nodelay, keepalive) are inherited by the connections that it accepts afterwards.
 #pragma once
 
 #include "nexus/net/tcp_stream.hpp"
@@ -16,9 +17,11 @@ struct ListenOptions {
     bool reuse_address = true;
     /// SO_REUSEPORT: several listeners share the port, and the kernel deals connections out among them.
     bool reuse_port = false;
+    /// IPV6_V6ONLY: whether "[::]:80" leaves IPv4 to others; empty: as the system has it. Not for IPv4 addresses.
+    std::optional<bool> only_v6 = {};
 };
 
-class TcpListener : public SocketIdentity<TcpListener> {
+class TcpListener : public SocketIdentity<TcpListener>, public TcpOptions<TcpListener> {
 public:
     /// Listens at `address` ("127.0.0.1:7000", "[::]:0"; port 0: any free one). Fails with what the system said
     /// (std::errc::address_in_use, permission_denied, ...) and the address as subject. Does not suspend; also outside
@@ -46,16 +49,13 @@ public:
     /// lack of descriptors or memory is returned as it is.
     [[nodiscard]] Result<Accepted> try_accept();
 
-    /// Inherited by the connections that are accepted.
-    [[nodiscard]] Result<void> set_ttl(int hops) { return os::set_ttl(fd(), hops); }
-    [[nodiscard]] Result<int> ttl() const { return os::ttl(fd()); }
-    [[nodiscard]] Result<void> take_error() { return os::take_error(fd()); }
+    [[nodiscard]] Result<SocketAddress> local_address() const { return os::local_address(fd()); }
 
     /// Stops listening; a fiber that waits fails with errc::closed. Idempotent.
     void close() { record("close").close(); }
 
 private:
-    friend class SocketIdentity<TcpListener>;
+    friend struct detail::RecordAccess;
     friend class TcpSocket;
 
     explicit TcpListener(os::Fd fd)

@@ -15,6 +15,12 @@ Result<void> TcpSocket::bind(const SocketAddress& address) {
     return {};
 }
 
+Result<void> TcpSocket::bind(std::string_view address) {
+    const auto parsed = SocketAddress::parse(address);
+    if (!parsed) return Error(parsed.error().code(), "bind", address);
+    return bind(*parsed);
+}
+
 Result<TcpListener> TcpSocket::listen(int backlog) && {
     if (auto listening = os::listen(fd(), backlog); !listening) return listening.error();
     return TcpListener(std::move(fd_));
@@ -22,6 +28,12 @@ Result<TcpListener> TcpSocket::listen(int backlog) && {
 
 Result<TcpStream> TcpSocket::connect(const SocketAddress& address) && {
     return TcpStream::connect_socket(std::move(fd_), address);
+}
+
+Result<TcpStream> TcpSocket::connect(std::string_view address) && {
+    const auto parsed = SocketAddress::parse(address);
+    if (!parsed) return Error(parsed.error().code(), "connect", address);
+    return std::move(*this).connect(*parsed);
 }
 
 } // namespace nexus

@@ -1,6 +1,5 @@
 #include "nexus/net/tcp_stream.hpp"
 
-#include "nexus/base/usage_error.hpp"
 #include "nexus/exec/wait.hpp"
 #include "nexus/net/private/adopt.hpp"
 
@@ -52,17 +51,6 @@ Result<TcpStream> TcpStream::from_fd(os::Fd&& fd) {
     const auto short_counts = detail::adopt_stream(fd.get());
     if (!short_counts) return short_counts.error();
     return TcpStream(detail::SocketOwner::make(std::move(fd), *short_counts));
-}
-
-TcpStream TcpStream::reunite(OwnedReadHalf&& read, OwnedWriteHalf&& write) {
-    if (&read.record("reunite") != &write.record("reunite")) {
-        throw UsageError(
-            "reunite(): these halves are not of the same stream; keep those together that one into_split() "
-            "returned");
-    }
-    TcpStream whole(std::move(write.ref_));
-    const detail::SocketOwner given_back = std::move(read.ref_);
-    return whole;
 }
 
 } // namespace nexus

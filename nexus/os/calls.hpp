@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -36,9 +37,12 @@ struct Calls {
     ssize_t (*send)(int fd, const void* buffer, std::size_t size, int flags);
     ssize_t (*recvmsg)(int fd, msghdr* message, int flags);
     ssize_t (*sendmsg)(int fd, const msghdr* message, int flags);
+    int (*recvmmsg)(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout);
+    int (*sendmmsg)(int fd, mmsghdr* messages, unsigned count, int flags);
 
     int (*accept4)(int fd, sockaddr* peer, socklen_t* peer_size, int flags);
     int (*socket)(int family, int type, int protocol);
+    int (*socketpair)(int family, int type, int protocol, int* fds);
     int (*bind)(int fd, const sockaddr* address, socklen_t size);
     int (*listen)(int fd, int backlog);
     int (*connect)(int fd, const sockaddr* address, socklen_t size);
@@ -52,6 +56,10 @@ struct Calls {
     int (*poll)(pollfd* descriptors, nfds_t count, int timeout_ms);
     int (*close)(int fd);
     int (*fcntl)(int fd, int command, long argument);
+    int (*fstat)(int fd, struct stat* facts);
+    int (*fchmod)(int fd, mode_t mode);
+    int (*lstat)(const char* path, struct stat* facts);
+    int (*unlink)(const char* path);
     int (*clock_gettime)(clockid_t clock, timespec* now);
     void* (*mmap)(void* address, std::size_t size, int protection, int flags, int fd, off_t offset);
     int (*munmap)(void* address, std::size_t size);

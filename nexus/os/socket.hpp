@@ -9,36 +9,61 @@
 #include "nexus/base/error.hpp"
 #include "nexus/os/address.hpp"
 #include "nexus/os/fd.hpp"
+#include "nexus/os/raw_address.hpp"
 
-#include <chrono>
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <utility>
 
 namespace nexus::os {
 
-/// A TCP socket; `family` is AF_INET or AF_INET6.
-[[nodiscard]] Result<Fd> open_tcp(int family) noexcept;
+/// `family` is AF_INET, AF_INET6 or AF_UNIX, `type` SOCK_STREAM or SOCK_DGRAM.
+[[nodiscard]] Result<Fd> open_socket(int family, int type) noexcept;
+[[nodiscard]] inline Result<Fd> open_tcp(int family) noexcept { return open_socket(family, SOCK_STREAM); }
 
-[[nodiscard]] Result<void> bind(int fd, const SocketAddress& address) noexcept;
+// `Address` is SocketAddress or UnixAddress.
+
+[[nodiscard]] Result<void> bind_raw(int fd, const sockaddr* address, socklen_t size) noexcept;
+template <class Address>
+[[nodiscard]] Result<void> bind(int fd, const Address& address) noexcept {
+    return bind_raw(fd, address.data(), address.size());
+}
 [[nodiscard]] Result<void> listen(int fd, int backlog) noexcept;
 /// Success means connected. EINPROGRESS: wait until writable, then ask take_error(). Interrupted it is not repeated
 /// but reported as EINPROGRESS, since the kernel goes on connecting.
-[[nodiscard]] Result<void> connect(int fd, const SocketAddress& address) noexcept;
+[[nodiscard]] Result<void> connect_raw(int fd, const sockaddr* address, socklen_t size) noexcept;
+template <class Address>
+[[nodiscard]] Result<void> connect(int fd, const Address& address) noexcept {
+    return connect_raw(fd, address.data(), address.size());
+}
 
-struct Accepted {
+/// EAGAIN when no connection waits. `peer` becomes the address of who connected.
+[[nodiscard]] Result<Fd> accept(int fd, RawAddress& peer) noexcept;
+template <class Address>
+struct AcceptedFrom {
     Fd fd;
-    SocketAddress peer;
+    Address peer;
 };
-/// EAGAIN when no connection waits.
-[[nodiscard]] Result<Accepted> accept(int fd) noexcept;
+using Accepted = AcceptedFrom<SocketAddress>;
+template <class Address = SocketAddress>
+[[nodiscard]] Result<AcceptedFrom<Address>> accept(int fd) noexcept {
+    RawAddress raw;
+    Result<Fd> accepted = accept(fd, raw);
+    if (!accepted) return accepted.error();
+    const Result<Address> peer = Address::from_sockaddr(raw.data(), raw.size);
+    if (!peer) return peer.error();
+    return AcceptedFrom<Address>{std::move(*accepted), *peer};
+}
 
 /// How many bytes were read, 0 at the end of the stream (or for an empty buffer).
 [[nodiscard]] Result<std::size_t> read(int fd, std::span<std::byte> buffer) noexcept;
-/// How many bytes the kernel took. For what is no socket; SIGPIPE is possible here.
+/// How many bytes the kernel took. For what is no socket; a pipe whose reader is gone raises SIGPIPE here.
 [[nodiscard]] Result<std::size_t> write(int fd, std::span<const std::byte> buffer) noexcept;
+/// As write(), but EPIPE comes without the signal: it is held back meanwhile, and taken if it was not pending before.
+/// Two system calls more.
+[[nodiscard]] Result<std::size_t> write_without_signal(int fd, std::span<const std::byte> buffer) noexcept;
 
 /// As read() and write(), for sockets. `flags` as of recv(2); MSG_NOSIGNAL is always added when sending.
 [[nodiscard]] Result<std::size_t> receive(int fd, std::span<std::byte> buffer, int flags = 0) noexcept;
@@ -51,30 +76,25 @@ enum class ShutdownSide : int { read = SHUT_RD, write = SHUT_WR, both = SHUT_RDW
 /// Ends one direction of a connection, or both. ENOTCONN comes back as it is.
 [[nodiscard]] Result<void> shutdown(int fd, ShutdownSide side) noexcept;
 
-[[nodiscard]] Result<SocketAddress> local_address(int fd) noexcept;
-[[nodiscard]] Result<SocketAddress> peer_address(int fd) noexcept;
+[[nodiscard]] Result<void> local_address(int fd, RawAddress& address) noexcept;
+[[nodiscard]] Result<void> peer_address(int fd, RawAddress& address) noexcept;
+template <class Address = SocketAddress>
+[[nodiscard]] Result<Address> local_address(int fd) noexcept {
+    RawAddress raw;
+    if (auto asked = local_address(fd, raw); !asked) return asked.error();
+    return Address::from_sockaddr(raw.data(), raw.size);
+}
+template <class Address = SocketAddress>
+[[nodiscard]] Result<Address> peer_address(int fd) noexcept {
+    RawAddress raw;
+    if (auto asked = peer_address(fd, raw); !asked) return asked.error();
+    return Address::from_sockaddr(raw.data(), raw.size);
+}
 /// Takes the pending error (SO_ERROR) and returns it, as a failure of `operation`; success when there is none.
 [[nodiscard]] Result<void> take_error(int fd, const char* operation = "socket") noexcept;
 
-[[nodiscard]] Result<void> set_reuse_address(int fd, bool on) noexcept;
-[[nodiscard]] Result<bool> reuse_address(int fd) noexcept;
-[[nodiscard]] Result<void> set_reuse_port(int fd, bool on) noexcept;
-[[nodiscard]] Result<bool> reuse_port(int fd) noexcept;
-[[nodiscard]] Result<void> set_no_delay(int fd, bool on) noexcept;
-[[nodiscard]] Result<bool> no_delay(int fd) noexcept;
-[[nodiscard]] Result<void> set_keepalive(int fd, bool on) noexcept;
-[[nodiscard]] Result<bool> keepalive(int fd) noexcept;
-/// How long close() goes on sending in the background; empty: the system's default; 0: close resets the connection.
-/// Negative and too large times are brought to what the kernel takes.
-[[nodiscard]] Result<void> set_linger(int fd, std::optional<std::chrono::seconds> time) noexcept;
-[[nodiscard]] Result<std::optional<std::chrono::seconds>> linger(int fd) noexcept;
-/// In bytes. Linux doubles what is set, within limits of its own, and reports the doubled value.
-[[nodiscard]] Result<void> set_send_buffer(int fd, int bytes) noexcept;
-[[nodiscard]] Result<int> send_buffer(int fd) noexcept;
-[[nodiscard]] Result<void> set_receive_buffer(int fd, int bytes) noexcept;
-[[nodiscard]] Result<int> receive_buffer(int fd) noexcept;
-/// Time to live of IPv4, hop limit of IPv6: 1 to 255.
-[[nodiscard]] Result<void> set_ttl(int fd, int hops) noexcept;
-[[nodiscard]] Result<int> ttl(int fd) noexcept;
+/// What poll() says of the descriptor at this moment (POLLIN, POLLRDHUP, ...), looking for `events`, POLLERR and
+/// POLLHUP.
+[[nodiscard]] Result<short> poll_now(int fd, short events, const char* operation) noexcept;
 
 } // namespace nexus::os

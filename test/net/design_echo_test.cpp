@@ -72,7 +72,7 @@ TEST(DesignEcho, it_echoes_and_stops_cleanly) {
                 EXPECT_TRUE(client.write_all(sent));
                 EXPECT_TRUE(client.shutdown_write());
             });
-            EXPECT_EQ(read_to_end(client), sent);
+            EXPECT_EQ(read_all(client), sent);
             writer.join();
             const int status = server.stop(signal);
             EXPECT_TRUE(WIFEXITED(status)) << "signal " << signal << ", status " << status;

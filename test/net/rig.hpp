@@ -13,6 +13,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +48,23 @@ inline std::vector<std::byte> pattern(std::size_t size, std::uint32_t seed = 1) 
     return bytes;
 }
 
+/// A folder for sockets, gone with the object.
+class TempFolder {
+public:
+    TempFolder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "nexus-XXXXXX").string();
+        EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+        path_ = pattern;
+    }
+    TempFolder(const TempFolder&) = delete;
+    TempFolder& operator=(const TempFolder&) = delete;
+    ~TempFolder() { std::filesystem::remove_all(path_); }
+    [[nodiscard]] std::string file(std::string_view name) const { return (path_ / name).string(); }
+
+private:
+    std::filesystem::path path_;
+};
+
 inline TcpListener listen_on_loopback() { return TcpListener::bind("127.0.0.1:0").value(); }
 
 struct Connected {
@@ -60,9 +79,19 @@ inline Connected connect_pair() {
     return {std::move(client), listener.accept().value().stream};
 }
 
+inline UdpSocket udp_on_loopback() { return UdpSocket::bind("127.0.0.1:0").value(); }
+
+/// Receives one datagram as text.
+template <class Socket>
+std::string recv_text(Socket& socket, std::size_t size = 256) {
+    std::vector<std::byte> buffer(size);
+    const auto got = socket.recv(buffer);
+    return got ? text_of(std::span(buffer).first(*got)) : got.error().message();
+}
+
 /// Reads to the end of the stream.
 template <class Reader>
-std::vector<std::byte> read_to_end(Reader& reader) {
+std::vector<std::byte> read_all(Reader& reader) {
     std::vector<std::byte> all;
     std::vector<std::byte> block(64 * 1024);
     for (;;) {

@@ -63,7 +63,7 @@ TEST(SeedNetTcp, large_transfer) {
             EXPECT_TRUE(ends.client.write_all(sent));
             ends.client.close();
         });
-        EXPECT_EQ(read_to_end(ends.server), sent);
+        EXPECT_EQ(read_all(ends.server), sent);
         sender.join();
     });
 }

@@ -25,7 +25,7 @@ TEST(TcpHalves, H18_two_fibers_use_the_two_directions_of_one_socket) {
         ASSERT_TRUE(ends.server.write_all("hello"));
         EXPECT_TRUE(turns_until([&] { return seen == "hello"; }));
         EXPECT_FALSE(written) << "only the reader had reason to wake";
-        const std::string sent = text_of(read_to_end(ends.server));
+        const std::string sent = text_of(read_all(ends.server));
         EXPECT_EQ(sent.substr(sent.size() - 7), "made it");
         EXPECT_TRUE(written);
         reader.join();
@@ -46,8 +46,8 @@ TEST(TcpHalves, large_transfers_in_both_directions_at_once) {
         };
         auto client_writes = spawn([&] { send(client.write, there); });
         auto server_writes = spawn([&] { send(server.write, back); });
-        auto client_reads = spawn([&] { EXPECT_EQ(read_to_end(client.read), back); });
-        auto server_reads = spawn([&] { EXPECT_EQ(read_to_end(server.read), there); });
+        auto client_reads = spawn([&] { EXPECT_EQ(read_all(client.read), back); });
+        auto server_reads = spawn([&] { EXPECT_EQ(read_all(server.read), there); });
         client_writes.join();
         server_writes.join();
         client_reads.join();
@@ -77,12 +77,23 @@ TEST(TcpHalves, reuniting_halves_of_two_streams_is_a_mistake_that_loses_nothing)
         Connected ends = connect_pair();
         auto one = std::move(ends.client).into_split();
         auto other = std::move(ends.server).into_split();
-        EXPECT_THROW((void)TcpStream::reunite(std::move(one.read), std::move(other.write)), UsageError);
+        EXPECT_THROW((void)TcpStream::reunite(std::move(one.read), std::move(other.write)), ReuniteError);
         ASSERT_TRUE(other.write.write_all("x"));
         EXPECT_EQ(read_text(one.read), "x");
         TcpStream whole = TcpStream::reunite(std::move(one.read), std::move(one.write));
         ASSERT_TRUE(whole.write_all("y"));
         EXPECT_EQ(read_text(other.read), "y");
+    });
+}
+
+TEST(TcpHalves, what_was_moved_from_cannot_be_reunited) {
+    in_runtime([] {
+        Connected ends = connect_pair();
+        auto halves = std::move(ends.client).into_split();
+        const OwnedReadHalf elsewhere = std::move(halves.read);
+        EXPECT_THROW((void)TcpStream::reunite(std::move(halves.read), std::move(halves.write)), UsageError);
+        EXPECT_TRUE(elsewhere.is_open());
+        EXPECT_TRUE(halves.write.is_open());
     });
 }
 
@@ -98,7 +109,7 @@ TEST(TcpHalves, borrowed_halves_may_outlive_the_stream_and_see_it_closed) {
         std::array<std::byte, 1> buffer{};
         EXPECT_EQ(halves.read.read(buffer).error(), errc::closed);
         EXPECT_FALSE(halves.read.is_open());
-        EXPECT_EQ(text_of(read_to_end(ends.server)), "x");
+        EXPECT_EQ(text_of(read_all(ends.server)), "x");
     });
 }
 

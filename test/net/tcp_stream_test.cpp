@@ -186,7 +186,7 @@ TEST(TcpStream, a_write_that_was_cut_off_says_how_much_went) {
         EXPECT_EQ(cut_off.error(), errc::timed_out);
         EXPECT_GT(transferred, 0U);
         EXPECT_LT(transferred, data.size());
-        auto reader = spawn([&] { read = read_to_end(ends.server); });
+        auto reader = spawn([&] { read = read_all(ends.server); });
         ASSERT_TRUE(ends.client.write_all(std::span(data).subspan(transferred)));
         ends.client.close();
         reader.join();
@@ -254,7 +254,7 @@ TEST(TcpStream, vectored_writes_of_very_many_buffers_go_on_until_all_is_out) {
             EXPECT_TRUE(ends.client.write_all_vectored(parts, &transferred));
             EXPECT_TRUE(ends.client.shutdown_write());
         });
-        EXPECT_EQ(read_to_end(ends.server), data);
+        EXPECT_EQ(read_all(ends.server), data);
         writer.join();
         EXPECT_EQ(transferred, data.size());
     });
@@ -346,7 +346,7 @@ TEST(TcpStream, a_writer_without_room_goes_on_when_the_peer_reads) {
         });
         settle();
         EXPECT_FALSE(written);
-        EXPECT_EQ(read_to_end(ends.server).size(), before + 7);
+        EXPECT_EQ(read_all(ends.server).size(), before + 7);
         writer.join();
     });
 }
@@ -453,13 +453,13 @@ TEST(TcpStream, half_close_lets_the_answer_through) {
     in_runtime([] {
         Connected ends = connect_pair();
         auto server = spawn([&] {
-            const std::string question = text_of(read_to_end(ends.server));
+            const std::string question = text_of(read_all(ends.server));
             EXPECT_TRUE(ends.server.write_all("answer to " + question));
             EXPECT_TRUE(ends.server.shutdown(Direction::out));
         });
         ASSERT_TRUE(ends.client.write_all("question"));
         ASSERT_TRUE(ends.client.shutdown_write());
-        EXPECT_EQ(text_of(read_to_end(ends.client)), "answer to question");
+        EXPECT_EQ(text_of(read_all(ends.client)), "answer to question");
         server.join();
         EXPECT_EQ(ends.client.write_all("more").error(), std::errc::broken_pipe);
     });

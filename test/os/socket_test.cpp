@@ -1,10 +1,14 @@
 #include "nexus/os/socket.hpp"
 
+#include "nexus/os/address.hpp"
+#include "nexus/os/socket_options.hpp"
+
 #include "test/os/fault.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
@@ -131,6 +135,55 @@ TEST_F(Connection, sending_to_who_is_gone_is_an_error_and_no_signal) {
     std::string text = "x";
     const std::array<iovec, 1> out{{{text.data(), 1}}};
     EXPECT_EQ(send_vectored(client.get(), out).error(), std::errc::broken_pipe);
+}
+
+TEST(Socket, a_write_without_signal_leaves_no_signal_behind) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0);
+    const Fd writer{ends[1]};
+    EXPECT_EQ(write_without_signal(writer.get(), bytes_of("abc")).value(), 3U);
+    ::close(ends[0]);
+    sigset_t before;
+    sigset_t pending;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &before), 0);
+    EXPECT_EQ(write_without_signal(writer.get(), bytes_of("x")).error(), std::errc::broken_pipe);
+    sigset_t after;
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, nullptr, &after), 0);
+    for (int number = 1; number < SIGRTMIN; ++number) {
+        EXPECT_EQ(sigismember(&before, number), sigismember(&after, number)) << "the thread's mask is as it was";
+    }
+    ASSERT_EQ(::sigpending(&pending), 0);
+    EXPECT_EQ(sigismember(&pending, SIGPIPE), 0);
+}
+
+TEST(Socket, a_write_without_signal_takes_no_signal_of_somebody_elses) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0);
+    const Fd writer{ends[1]};
+    ::close(ends[0]);
+    sigset_t pipe;
+    sigset_t before;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &pipe, &before), 0);
+    ASSERT_EQ(::pthread_kill(::pthread_self(), SIGPIPE), 0);
+    EXPECT_EQ(write_without_signal(writer.get(), bytes_of("x")).error(), std::errc::broken_pipe);
+    sigset_t pending;
+    ASSERT_EQ(::sigpending(&pending), 0);
+    EXPECT_NE(sigismember(&pending, SIGPIPE), 0);
+    constexpr timespec at_once{};
+    EXPECT_EQ(::sigtimedwait(&pipe, nullptr, &at_once), SIGPIPE);
+    ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
+}
+
+TEST_F(Connection, poll_now_tells_the_state_of_this_moment) {
+    EXPECT_EQ(poll_now(server.get(), POLLIN, "test").value(), 0);
+    EXPECT_EQ(poll_now(server.get(), POLLOUT, "test").value(), POLLOUT);
+    ASSERT_TRUE(shutdown(client.get(), ShutdownSide::write));
+    wait_for(server.get(), POLLIN);
+    EXPECT_EQ(poll_now(server.get(), POLLRDHUP, "test").value(), POLLRDHUP);
+    Fault<&Calls::poll> fault{ENOMEM, 1};
+    EXPECT_EQ(poll_now(server.get(), POLLIN, "test").error(), std::errc::not_enough_memory);
 }
 
 TEST_F(Connection, interrupted_calls_are_repeated) {

@@ -1,10 +1,14 @@
-// SocketRecord: what a stream and its halves share: descriptor, registration, and the loops that wait for readiness.
+// SocketRecord: what is behind every handle of this module: descriptor, registration, and the loops that wait for
+// readiness.
 //
-// It exists because a registration has a fixed address while a TcpStream moves. One allocation a connection.
+// It exists because a registration has a fixed address while a handle moves, and because halves share it. One
+// allocation a socket.
 // Invariants: `owners_` are the handles that keep the connection open; when the last one goes the descriptor closes.
 // `pins_` keep the memory alone: of borrowed halves, and of fibers inside an operation, so that a stream may be
 // destroyed while somebody waits on it (errc::closed for whoever waits). The descriptor is -1 exactly when closed, and
 // the registration ends before the descriptor does.
+//
+// `senders_` are the fibers that wait to send a datagram, oldest first; only the first of them waits on the source.
 //
 // Protocol of readiness (IO-8, H-19): a direction's flag is cleared by EAGAIN, and by a short count where a short count
 // means that the kernel has nothing left; the next edge sets it. While it is cleared no system call is tried.
@@ -12,6 +16,8 @@
 // Owner thread only.
 #pragma once
 
+#include "nexus/base/intrusive_list.hpp"
+#include "nexus/net/connection_state.hpp"
 #include "nexus/os/fd.hpp"
 #include "nexus/os/socket.hpp"
 #include "nexus/reactor/reactor.hpp"
@@ -30,12 +36,25 @@ enum class ShortCounts : bool {
     mean_drained  ///< TCP: nothing is left to read, or no room to write
 };
 
+/// Whether closing a record closes its descriptor.
+enum class Closes : bool {
+    nothing, ///< the descriptor is somebody else's
+    descriptor
+};
+
 [[nodiscard]] inline bool would_block(const Error& error) noexcept { return error.code().value() == EAGAIN; }
+
+/// The place of a fiber that wants to send a datagram; see SendTurn.
+struct SendPlace : base::ListNode {
+    explicit SendPlace(Task& waits) noexcept : task(waits) {}
+    Task& task;
+};
 
 class SocketRecord {
 public:
-    SocketRecord(os::Fd fd, ShortCounts short_counts) noexcept
-        : source_(fd.get()), fd_(std::move(fd)), short_counts_(short_counts) {}
+    SocketRecord(os::Fd fd, ShortCounts short_counts, Closes closes) noexcept
+        : source_(fd.get(), short_counts == ShortCounts::mean_drained ? OutEvents::always : OutEvents::on_demand),
+          fd_(std::move(fd)), short_counts_(short_counts), closes_(closes) {}
     SocketRecord(const SocketRecord&) = delete;
     SocketRecord& operator=(const SocketRecord&) = delete;
 
@@ -46,8 +65,10 @@ public:
     /// Fibers that wait fail with errc::closed.
     void close() noexcept {
         source_.forget();
+        if (closes_ == Closes::nothing) (void)fd_.release();
         fd_.reset();
     }
+    [[nodiscard]] Closes closes() const noexcept { return closes_; }
     /// Like close(), but the descriptor lives on.
     [[nodiscard]] os::Fd release() noexcept {
         source_.forget();
@@ -72,11 +93,36 @@ public:
     [[nodiscard]] Result<std::size_t> try_write(std::span<const std::byte> buffer);
     [[nodiscard]] bool is_ready(Direction direction) noexcept { return !open() || source_.probe(direction); }
     [[nodiscard]] Result<void> shutdown(Direction direction);
+    [[nodiscard]] Result<ConnectionState> state() noexcept;
+    [[nodiscard]] Result<void> take_error() noexcept;
+
+    /// Fibers that wait for their turn to send.
+    [[nodiscard]] base::IntrusiveList<SendPlace>& senders() noexcept { return senders_; }
+    /// The kernel said EAGAIN in the course of a call that got something: nothing is left (not after errors, of which
+    /// no further event may tell).
+    void note_drained(Direction direction) noexcept {
+        if (!source_.failed()) source_.clear_ready(direction);
+    }
+
+    /// The kernel tells one operation that the connection broke, and the others that the stream has ended, which it has
+    /// not: they get the failure as well.
+    [[nodiscard]] Result<std::size_t> no_false_end(Result<std::size_t> got) noexcept;
+    /// What a write brought tells of the connection; the same result again.
+    [[nodiscard]] Result<std::size_t> note_written(Result<std::size_t> taken, std::size_t asked) noexcept;
 
     /// Makes `call(fd)` until it says something else than EAGAIN, waiting for `direction` in between. `call` returns
     /// a Result. An ended scope, or a closed descriptor, fails before the first attempt (rule 5).
     template <class Call>
     [[nodiscard]] auto attempt(Direction direction, const char* operation, Call&& call) -> decltype(call(0));
+
+    /// Makes `call(fd)` once. Does not suspend, also outside fibers.
+    template <class Call>
+    [[nodiscard]] auto attempt_once(Direction direction, const char* operation, Call&& call) -> decltype(call(0)) {
+        if (!open()) return Error(errc::closed, operation);
+        auto outcome = call(fd_.get());
+        if (!outcome && would_block(outcome.error())) source_.clear_ready(direction);
+        return outcome;
+    }
 
 private:
     friend class SocketOwner;
@@ -86,6 +132,8 @@ private:
     [[nodiscard]] Result<std::size_t> transfer_nothing(const char* operation);
     [[nodiscard]] Result<std::size_t> write_parts(std::span<const iovec> parts, std::size_t bytes);
     void note_count(Direction direction, std::size_t asked, std::size_t done) noexcept;
+    [[nodiscard]] Result<std::size_t> note_read(Result<std::size_t> got, std::size_t asked) noexcept;
+    void note_failure(const Error& error) noexcept;
     void drop_owner() noexcept {
         if (--owners_ != 0) return;
         close();
@@ -101,7 +149,10 @@ private:
     os::Fd fd_;
     std::uint32_t owners_ = 0;
     std::uint32_t pins_ = 0;
+    int lost_by_ = 0; ///< the errno that ended the connection, once some operation was told
     ShortCounts short_counts_;
+    Closes closes_;
+    base::IntrusiveList<SendPlace> senders_;
 };
 
 /// Keeps a record's memory, not its connection.
@@ -128,8 +179,8 @@ class SocketOwner {
 public:
     explicit SocketOwner(SocketRecord& record) noexcept : record_(&record) { ++record.owners_; }
     /// Of a new record. Allocates.
-    [[nodiscard]] static SocketOwner make(os::Fd fd, ShortCounts short_counts) {
-        return SocketOwner(*new SocketRecord(std::move(fd), short_counts));
+    [[nodiscard]] static SocketOwner make(os::Fd fd, ShortCounts short_counts, Closes closes = Closes::descriptor) {
+        return SocketOwner(*new SocketRecord(std::move(fd), short_counts, closes));
     }
     SocketOwner(SocketOwner&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
     SocketOwner& operator=(SocketOwner&& other) noexcept {
@@ -151,6 +202,14 @@ private:
 
 /// The record of a handle; throws UsageError when the handle was moved from.
 [[nodiscard]] SocketRecord& require_record(SocketRecord* record, const char* operation);
+
+/// How the operations get at the record of the handle that they are mixed into; the handles' friend.
+struct RecordAccess {
+    template <class Handle>
+    [[nodiscard]] static SocketRecord& of(const Handle& handle, const char* operation) {
+        return handle.record(operation);
+    }
+};
 
 template <class Call>
 auto SocketRecord::attempt(Direction direction, const char* operation, Call&& call) -> decltype(call(0)) {
