@@ -25,6 +25,7 @@ struct Pipe {
     AsyncFd write = AsyncFd::from_fd(os::Fd(::eventfd(0, 0))).value();
 };
 
+// proves: NET-12
 TEST(AsyncFd, a_pipe_carries_bytes_and_its_end) {
     in_runtime([] {
         Pipe pipe;

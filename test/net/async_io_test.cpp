@@ -58,6 +58,7 @@ TEST(AsyncIo, IO10_references_erase_the_type_and_forward_every_call) {
     EXPECT_EQ(read_text(copy), "hello");
 }
 
+// proves: AsyncRead, AsyncWrite
 TEST(AsyncIo, IO10_one_function_serves_every_kind_of_stream) {
     in_runtime([] {
         // No template: what a compiled codec looks like.

@@ -112,6 +112,7 @@ TEST(ConnectionState, a_reset_after_the_end_leaves_it_an_end) {
 }
 
 // The kernel tells one operation of the reset and all others of an end. A reader must not take that for one.
+// proves: NET-5
 TEST(ConnectionState, a_reset_that_a_writer_was_told_of_is_no_end_for_the_reader) {
     in_runtime([] {
         auto [client, server] = connect_pair();

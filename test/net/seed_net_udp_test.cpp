@@ -7,6 +7,7 @@
 namespace nexus {
 namespace {
 
+// proves: NET-11, UdpSocket
 TEST(SeedNetUdp, send_recv_basic) {
     in_runtime([] {
         UdpSocket sender = udp_on_loopback();
@@ -21,6 +22,7 @@ TEST(SeedNetUdp, send_recv_basic) {
     });
 }
 
+// proves: NET-11
 TEST(SeedNetUdp, connected_send_recv) {
     in_runtime([] {
         UdpSocket a = udp_on_loopback();
@@ -65,6 +67,7 @@ TEST(SeedNetUdp, multiple_datagrams) {
     });
 }
 
+// proves: NET-11
 TEST(SeedNetUdp, socket_options) {
     UdpSocket socket = udp_on_loopback();
     for (const bool on : {true, false}) {
@@ -84,6 +87,7 @@ TEST(SeedNetUdp, socket_options) {
     EXPECT_TRUE(socket.take_error());
 }
 
+// proves: NET-11
 TEST(SeedNetUdp, try_send_recv) {
     in_runtime([] {
         UdpSocket a = udp_on_loopback();
@@ -134,6 +138,7 @@ TEST(SeedNetUdp, into_std) {
     });
 }
 
+// proves: NET-11
 TEST(SeedNetUdp, peek_from) {
     in_runtime([] {
         UdpSocket sender = udp_on_loopback();
@@ -149,6 +154,7 @@ TEST(SeedNetUdp, peek_from) {
     });
 }
 
+// proves: NET-11
 TEST(SeedNetUdp, multicast_loopback) {
     in_runtime([] {
         const unsigned loopback = interface_index("lo").value();

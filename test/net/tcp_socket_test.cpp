@@ -10,6 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// proves: NET-10, NET-12
 TEST(TcpSocket, every_option_can_be_set_before_and_read_back) {
     TcpSocket socket = TcpSocket::v4().value();
     for (const bool on : {true, false}) {

@@ -50,6 +50,7 @@ struct Sink {
     int flushes = 0;
 };
 
+// proves: NET-12
 TEST(Transfer, read_exact_fills_the_buffer_or_says_how_far_it_came) {
     std::array<std::byte, 6> buffer{};
     std::size_t done = 99;

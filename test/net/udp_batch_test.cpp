@@ -16,6 +16,7 @@ struct Ends {
     SocketAddress to = receiver.local_address().value();
 };
 
+// proves: NET-12
 TEST(UdpBatch, brings_what_is_there_in_order_with_its_senders) {
     in_runtime([] {
         Ends ends;

@@ -32,6 +32,7 @@ TEST(UdpSocket, several_sockets_share_a_port_when_they_say_so) {
     EXPECT_EQ(UdpSocket::bind(address, {.only_v6 = true}).error().subject(), address.to_string());
 }
 
+// proves: NET-11
 TEST(UdpSocket, a_datagram_that_does_not_fit_is_reported) {
     in_runtime([] {
         UdpSocket sender = udp_on_loopback();
@@ -56,6 +57,7 @@ TEST(UdpSocket, a_datagram_that_does_not_fit_is_reported) {
     });
 }
 
+// proves: NET-11
 TEST(UdpSocket, an_empty_datagram_is_a_datagram) {
     in_runtime([] {
         UdpSocket sender = udp_on_loopback();
@@ -115,6 +117,7 @@ TEST(UdpSocket, works_over_ipv6) {
     });
 }
 
+// proves: NET-12
 TEST(UdpSocket, the_time_of_arrival_is_the_kernels) {
     in_runtime([] {
         UdpSocket sender = udp_on_loopback();

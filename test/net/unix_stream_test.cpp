@@ -25,6 +25,7 @@ TEST(UnixStream, a_pair_is_a_connection) {
     });
 }
 
+// proves: NET-12
 TEST(UnixStream, connects_by_path_and_by_abstract_name) {
     in_runtime([] {
         const TempFolder folder;

@@ -30,7 +30,7 @@ struct Loop {
     Reactor reactor{executor, 16};
 };
 
-// The seed's name (section 11 of the contract, 123).
+// proves: S-123
 TEST(IoHandle, current_panics_outside_runtime) {
     EXPECT_THROW((void)IoHandle::current(), UsageError);
     Executor bare;
@@ -38,6 +38,7 @@ TEST(IoHandle, current_panics_outside_runtime) {
     bare.poll();
 }
 
+// proves: IoHandle
 TEST(IoHandle, IO5_registers_deregisters_and_tells_readiness) {
     Loop loop;
     os::EventFd event = os::EventFd::create().value();

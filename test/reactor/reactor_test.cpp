@@ -132,7 +132,7 @@ TEST(Reactor, an_event_wakes_the_waiter_and_does_not_run_it) {
     EXPECT_TRUE(outcome);
 }
 
-// proves: IO-5, IO-6, IoHandle
+// proves: IO-5, IO-6
 TEST(Reactor, a_source_is_registered_once) {
     Loop loop;
     SocketPair pair;
@@ -506,7 +506,6 @@ TEST(Reactor, registering_can_be_tried_again_after_it_failed) {
     EXPECT_TRUE(outcome->has_value());
 }
 
-// proves: S-123
 TEST(Reactor, waiting_needs_a_fiber_and_a_reactor) {
     SocketPair pair;
     IoSource source(pair.near.get());
