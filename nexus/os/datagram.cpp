@@ -1,6 +1,7 @@
 #include "nexus/os/datagram.hpp"
 
 #include "nexus/os/calls.hpp"
+#include "nexus/os/unix_socket.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -31,11 +32,13 @@ DatagramFacts facts_of(const msghdr& message) noexcept {
     auto& all = const_cast<msghdr&>(message);
     for (cmsghdr* part = CMSG_FIRSTHDR(&all); part != nullptr; part = CMSG_NXTHDR(&all, part)) {
         if (part->cmsg_level != SOL_SOCKET) continue;
-        if (part->cmsg_type == SCM_TIMESTAMPNS) {
+        // One that was cut short for want of room says nothing.
+        const auto holds = [&](std::size_t size) { return part->cmsg_len >= CMSG_LEN(size); };
+        if (part->cmsg_type == SCM_TIMESTAMPNS && holds(sizeof(timespec))) {
             timespec time;
             std::memcpy(&time, CMSG_DATA(part), sizeof time);
             facts.time = ReceiveTime{std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec}};
-        } else if (part->cmsg_type == SO_RXQ_OVFL) {
+        } else if (part->cmsg_type == SO_RXQ_OVFL && holds(sizeof facts.dropped)) {
             std::memcpy(&facts.dropped, CMSG_DATA(part), sizeof facts.dropped);
         }
     }
@@ -59,12 +62,13 @@ Result<std::size_t> receive_datagram(int fd, std::span<std::byte> buffer, int fl
                                  message.msg_iovlen = 1;
                                  message.msg_control = control.bytes.data();
                                  message.msg_controllen = control.bytes.size();
-                                 return calls().recvmsg(fd, &message, flags | MSG_TRUNC);
+                                 return calls().recvmsg(fd, &message, flags | MSG_TRUNC | MSG_CMSG_CLOEXEC);
                              }),
                              "recv_from");
     if (!got) return got;
     sender.size = message.msg_namelen;
     facts = facts_of(message);
+    close_descriptors(message); // the kernel puts them where the facts were to go
     return got;
 }
 

@@ -35,7 +35,7 @@ struct DatagramFacts {
 
 /// One datagram. Returns its whole length, which may exceed `buffer`.
 [[nodiscard]] Result<std::size_t> receive_datagram(int fd, std::span<std::byte> buffer, int flags) noexcept;
-/// The same with its sender and facts.
+/// The same with its sender and facts. Descriptors that came along uninvited are closed.
 [[nodiscard]] Result<std::size_t> receive_datagram(int fd, std::span<std::byte> buffer, int flags, RawAddress& sender,
                                                    DatagramFacts& facts) noexcept;
 /// To where the socket is connected when `to` is null.

@@ -17,7 +17,7 @@ Result<UnixAddress> UnixAddress::path(std::string_view path) noexcept {
     if (path.empty() || path.find('\0') != std::string_view::npos) return invalid(path);
     if (path.size() > max_name) return too_long(path);
     UnixAddress result;
-    std::copy(path.begin(), path.end(), result.storage_.sun_path);
+    std::copy(path.begin(), path.end(), result.room_.address.sun_path);
     result.size_ = header + static_cast<socklen_t>(path.size()) + 1;
     return result;
 }
@@ -26,7 +26,7 @@ Result<UnixAddress> UnixAddress::abstract(std::string_view name) noexcept {
     if (name.empty()) return invalid(name);
     if (name.size() > max_name) return too_long(name);
     UnixAddress result;
-    std::copy(name.begin(), name.end(), result.storage_.sun_path + 1);
+    std::copy(name.begin(), name.end(), result.room_.address.sun_path + 1);
     result.size_ = header + 1 + static_cast<socklen_t>(name.size());
     return result;
 }
@@ -39,23 +39,27 @@ Result<UnixAddress> UnixAddress::parse(std::string_view text) noexcept {
 
 Result<UnixAddress> UnixAddress::from_sockaddr(const sockaddr* address, socklen_t size) noexcept {
     if (size == 0) return UnixAddress{};
-    if (size < header || size > sizeof(sockaddr_un) || address->sa_family != AF_UNIX) return invalid({});
+    if (size < header || size > sizeof(sockaddr_un) + 1 || address->sa_family != AF_UNIX) return invalid({});
     UnixAddress result;
-    std::memcpy(&result.storage_, address, size);
+    std::memcpy(&result.room_, address, size);
     result.size_ = size;
-    // The kernel counts the zero behind a path or not, depending on who bound it.
+    // The kernel counts the zero behind a path or not, depending on who bound it; and one behind all its room, which it
+    // does not take back.
     if (result.is_path()) {
-        const std::size_t length = ::strnlen(result.storage_.sun_path, size - header);
-        if (length > max_name) return too_long({result.storage_.sun_path, length});
-        result.size_ = header + static_cast<socklen_t>(length) + 1;
+        const std::size_t length = ::strnlen(result.room_.address.sun_path, sizeof(sockaddr_un::sun_path));
+        result.room_.end = '\0';
+        result.size_ = static_cast<socklen_t>(std::min(header + length + 1, sizeof(sockaddr_un)));
+    } else if (size > sizeof(sockaddr_un)) {
+        return invalid({});
     }
     return result;
 }
 
 std::string_view UnixAddress::name() const noexcept {
     if (unnamed()) return {};
-    const std::size_t bytes = size_ - header - 1;
-    return {is_path() ? storage_.sun_path : storage_.sun_path + 1, bytes};
+    const char* text = room_.address.sun_path;
+    if (is_path()) return {text, ::strnlen(text, sizeof(sockaddr_un::sun_path))};
+    return {text + 1, size_ - header - 1};
 }
 
 std::string UnixAddress::to_string() const {
@@ -76,7 +80,7 @@ std::string UnixAddress::to_string() const {
 
 const sockaddr* UnixAddress::data() const noexcept {
     // SAFETY: the system call interface takes every address as sockaddr and casts it back by its family.
-    return reinterpret_cast<const sockaddr*>(&storage_);
+    return reinterpret_cast<const sockaddr*>(&room_.address);
 }
 
 std::size_t UnixAddress::hash() const noexcept {

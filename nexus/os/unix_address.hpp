@@ -1,6 +1,7 @@
 // UnixAddress: where a Unix socket is: a path, a name that exists only in the kernel (abstract), or nowhere (unnamed).
 //
-// Invariants: the family is AF_UNIX; a path has at most 107 bytes and ends in a zero; what is behind the name is zero.
+// Invariants: the family is AF_UNIX; what is behind the name is zero, so that a path ends in a zero. Those that are
+// made here have at most 107 bytes; one that the kernel reports may have 108, all its room, and is as good as others.
 #pragma once
 
 #include "nexus/base/error.hpp"
@@ -20,7 +21,7 @@ public:
     static constexpr std::size_t max_name = sizeof(sockaddr_un::sun_path) - 1;
 
     /// Unnamed: what a socket has that was never bound.
-    UnixAddress() noexcept : storage_{}, size_(header) { storage_.sun_family = AF_UNIX; }
+    UnixAddress() noexcept : room_{}, size_(header) { room_.address.sun_family = AF_UNIX; }
     /// In the file system. Fails with std::errc::invalid_argument when it is empty or contains a zero byte, with
     /// std::errc::filename_too_long beyond `max_name`; the text is the subject.
     [[nodiscard]] static Result<UnixAddress> path(std::string_view path) noexcept;
@@ -33,8 +34,8 @@ public:
     [[nodiscard]] static Result<UnixAddress> from_sockaddr(const sockaddr* address, socklen_t size) noexcept;
 
     [[nodiscard]] bool unnamed() const noexcept { return size_ == header; }
-    [[nodiscard]] bool is_abstract() const noexcept { return !unnamed() && storage_.sun_path[0] == '\0'; }
-    [[nodiscard]] bool is_path() const noexcept { return !unnamed() && storage_.sun_path[0] != '\0'; }
+    [[nodiscard]] bool is_abstract() const noexcept { return !unnamed() && room_.address.sun_path[0] == '\0'; }
+    [[nodiscard]] bool is_path() const noexcept { return !unnamed() && room_.address.sun_path[0] != '\0'; }
     /// The path, ending in a zero, or the abstract name without marker, which need not; empty when unnamed.
     [[nodiscard]] std::string_view name() const noexcept;
 
@@ -55,8 +56,13 @@ public:
 private:
     static constexpr socklen_t header = offsetof(sockaddr_un, sun_path);
 
-    sockaddr_un storage_;
-    socklen_t size_; ///< as the kernel counts: with the zero that ends a path
+    struct Room {
+        sockaddr_un address;
+        char end; ///< the zero behind a path that fills the kernel's room
+    };
+
+    Room room_;
+    socklen_t size_; ///< as the kernel counts: with the zero that ends a path, if there is room for it
 };
 
 } // namespace nexus::os

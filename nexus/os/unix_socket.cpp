@@ -11,8 +11,13 @@
 namespace nexus::os {
 namespace {
 
+/// What the kernel may put before descriptors, where a socket was asked for it: times of arrival, in the short and in
+/// the long form, and who the sender is. Without room for that there would be none for them.
+constexpr std::size_t other_facts = CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(3 * sizeof(timespec)) +
+                                    CMSG_SPACE(sizeof(ucred));
+
 struct alignas(cmsghdr) DescriptorControl {
-    std::array<std::byte, CMSG_SPACE(max_descriptors * sizeof(int))> bytes;
+    std::array<std::byte, other_facts + CMSG_SPACE(max_descriptors * sizeof(int))> bytes;
 };
 
 Result<std::size_t> counted(ssize_t result, const char* operation) noexcept {
@@ -32,6 +37,14 @@ void take_descriptors(const cmsghdr& part, std::span<Fd> room, ReceivedDescripto
         } else {
             received.lost = true;
         }
+    }
+}
+
+void take_descriptors(const msghdr& message, std::span<Fd> room, ReceivedDescriptors& received) noexcept {
+    // SAFETY: the macros want a message that is not const, and do not change it.
+    auto& all = const_cast<msghdr&>(message);
+    for (cmsghdr* at = CMSG_FIRSTHDR(&all); at != nullptr; at = CMSG_NXTHDR(&all, at)) {
+        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_RIGHTS) take_descriptors(*at, room, received);
     }
 }
 
@@ -79,10 +92,7 @@ Result<std::size_t> send_with_descriptors(int fd, std::span<const std::byte> byt
 Result<ReceivedDescriptors> receive_with_descriptors(int fd, std::span<std::byte> buffer, std::span<Fd> descriptors,
                                                      int flags, RawAddress* sender) noexcept {
     DescriptorControl control;
-    // CMSG_LEN, not CMSG_SPACE: the padding would hold one more.
-    const std::size_t room = descriptors.empty()
-                                 ? 0
-                                 : CMSG_LEN(std::min(descriptors.size(), max_descriptors) * sizeof(int));
+    const std::size_t room = other_facts + CMSG_SPACE(std::min(descriptors.size(), max_descriptors) * sizeof(int));
     iovec part{buffer.data(), buffer.size()};
     msghdr message{};
     const auto got = counted(retry_interrupted([&] {
@@ -93,18 +103,22 @@ Result<ReceivedDescriptors> receive_with_descriptors(int fd, std::span<std::byte
                                  }
                                  message.msg_iov = &part;
                                  message.msg_iovlen = 1;
-                                 message.msg_control = room == 0 ? nullptr : control.bytes.data();
+                                 message.msg_control = control.bytes.data();
                                  message.msg_controllen = room;
                                  return calls().recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
                              }),
                              "recv_with_descriptors");
     if (!got) return got.error();
     if (sender != nullptr) sender->size = message.msg_namelen;
-    ReceivedDescriptors received{.bytes = *got, .descriptors = 0, .lost = (message.msg_flags & MSG_CTRUNC) != 0};
-    for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
-        if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_RIGHTS) take_descriptors(*at, descriptors, received);
-    }
+    ReceivedDescriptors received{
+        .bytes = *got, .descriptors = 0, .lost = (message.msg_flags & MSG_CTRUNC) != 0, .time = facts_of(message).time};
+    take_descriptors(message, descriptors, received);
     return received;
+}
+
+void close_descriptors(const msghdr& message) noexcept {
+    ReceivedDescriptors none{};
+    take_descriptors(message, {}, none);
 }
 
 } // namespace nexus::os

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "nexus/base/error.hpp"
+#include "nexus/os/datagram.hpp"
 #include "nexus/os/fd.hpp"
 #include "nexus/os/raw_address.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <sys/types.h>
 
@@ -42,10 +44,14 @@ struct ReceivedDescriptors {
     std::size_t bytes;       ///< of a stream: read; of a datagram: its whole length
     std::size_t descriptors; ///< how many were filled in, from the first on
     bool lost;               ///< others came for which there was no room, here or in the process; they are closed
+    std::optional<ReceiveTime> time; ///< of arrival, as far as the socket was asked for it
 };
 /// What is received becomes CLOEXEC. Former contents of the entries that are filled are closed.
 [[nodiscard]] Result<ReceivedDescriptors> receive_with_descriptors(int fd, std::span<std::byte> buffer,
                                                                    std::span<Fd> descriptors, int flags,
                                                                    RawAddress* sender = nullptr) noexcept;
+
+/// Closes the descriptors that came with a received message.
+void close_descriptors(const msghdr& message) noexcept;
 
 } // namespace nexus::os

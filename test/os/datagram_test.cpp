@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <poll.h>
 #include <string>
 #include <string_view>
@@ -108,6 +109,25 @@ TEST_F(Datagrams, the_kernel_says_how_many_it_dropped) {
     wait_at_far();
     ASSERT_TRUE(receive_datagram(far.get(), buffer, 0, from, facts));
     EXPECT_EQ(facts.dropped, 200U - received);
+}
+
+TEST_F(Datagrams, facts_that_were_cut_short_are_none) {
+    DatagramControl control{};
+    msghdr message{};
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = control.bytes.size();
+    cmsghdr* part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_TIMESTAMPNS;
+    part->cmsg_len = CMSG_LEN(sizeof(timespec));
+    EXPECT_TRUE(facts_of(message).time);
+    part->cmsg_len = CMSG_LEN(sizeof(timespec) - 1);
+    EXPECT_FALSE(facts_of(message).time);
+    part->cmsg_type = SO_RXQ_OVFL;
+    std::memset(CMSG_DATA(part), 1, sizeof(std::uint32_t));
+    EXPECT_NE(facts_of(message).dropped, 0U);
+    part->cmsg_len = CMSG_LEN(1);
+    EXPECT_EQ(facts_of(message).dropped, 0U);
 }
 
 TEST_F(Datagrams, many_at_once_in_order) {

@@ -61,13 +61,25 @@ TEST(UnixAddress, to_and_from_sockaddr) {
     EXPECT_FALSE(UnixAddress::from_sockaddr(path.data(), 1));
 }
 
-TEST(UnixAddress, a_path_that_fills_the_kernels_room_without_an_end_is_refused) {
+// A peer may have one; it must not be able to make accept() or recv_from() fail with it.
+TEST(UnixAddress, a_path_that_fills_the_kernels_room_without_an_end_is_as_good_as_others) {
     sockaddr_un full{};
     full.sun_family = AF_UNIX;
     std::memset(full.sun_path, 'x', sizeof full.sun_path);
-    RawAddress raw;
+    RawAddress raw{};
     std::memcpy(&raw.storage, &full, sizeof full);
-    EXPECT_EQ(UnixAddress::from_sockaddr(raw.data(), sizeof full).error(), std::errc::filename_too_long);
+    for (const std::size_t counted : {sizeof full, sizeof full + 1}) { // with and without a zero behind it
+        const auto address = UnixAddress::from_sockaddr(raw.data(), static_cast<socklen_t>(counted)).value();
+        EXPECT_TRUE(address.is_path());
+        EXPECT_EQ(address.name(), std::string(sizeof full.sun_path, 'x'));
+        EXPECT_EQ(address.name().data()[sizeof full.sun_path], '\0');
+        EXPECT_EQ(address.size(), sizeof full) << "more the kernel does not take";
+        EXPECT_EQ(UnixAddress::from_sockaddr(address.data(), address.size()).value(), address);
+    }
+    EXPECT_FALSE(UnixAddress::from_sockaddr(raw.data(), sizeof full + 2));
+    raw.storage = {};
+    raw.storage.ss_family = AF_UNIX;
+    EXPECT_FALSE(UnixAddress::from_sockaddr(raw.data(), sizeof full + 1)) << "an abstract name has no zero behind it";
 }
 
 TEST(UnixAddress, compares_and_hashes_by_kind_and_name) {
