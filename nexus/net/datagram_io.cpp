@@ -32,4 +32,12 @@ Result<std::size_t> send_datagram(SocketRecord& record, std::span<const std::byt
     return waits == Waits::yes ? send_in_turn(record, operation, call) : try_send(record, operation, call);
 }
 
+Result<void> wait_writable(SocketRecord& record) {
+    constexpr const char* operation = "writable";
+    return send_in_turn(record, operation, [&](int) -> Result<void> {
+        if (record.source().probe(Direction::out)) return {};
+        return Error::from_errno(EAGAIN, operation);
+    });
+}
+
 } // namespace nexus::detail

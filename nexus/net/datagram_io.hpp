@@ -56,6 +56,9 @@ enum class Waits : bool { no, yes };
                                                 const sockaddr* to, socklen_t to_size, Waits waits,
                                                 const char* operation);
 
+/// In turn with those who send.
+[[nodiscard]] Result<void> wait_writable(SocketRecord& record);
+
 } // namespace detail
 
 template <class Derived, class Address>
@@ -108,8 +111,9 @@ public:
         return detail::send_datagram(self_record("send_to"), bytes, to.data(), to.size(), detail::Waits::yes,
                                      "send_to");
     }
-    /// Suspends until the kernel has room for a datagram. A Unix socket says so too while a receiver's queue is full.
-    [[nodiscard]] Result<void> writable() { return self_record("writable").wait_ready(Direction::out, "writable"); }
+    /// Suspends until the kernel has room for a datagram, and those who came first have sent theirs. A Unix socket says
+    /// so too while a receiver's queue is full.
+    [[nodiscard]] Result<void> writable() { return detail::wait_writable(self_record("writable")); }
 
     /// These do not suspend, also outside fibers: std::errc::resource_unavailable_try_again when there is no room, or
     /// other fibers wait for it.

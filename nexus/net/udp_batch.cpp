@@ -25,17 +25,17 @@ RecvBatch::RecvBatch(std::size_t count, std::size_t bytes_each)
         message.msg_iovlen = 1;
         message.msg_control = places_[i].control.bytes.data();
     }
-    spoilt_ = count;
+    spoilt_.value = count;
 }
 
 Result<std::size_t> RecvBatch::receive(int fd) noexcept {
-    for (mmsghdr& header : std::span(headers_).first(spoilt_)) {
+    for (mmsghdr& header : std::span(headers_).first(spoilt_.value)) {
         header.msg_hdr.msg_namelen = sizeof(sockaddr_in6);
         header.msg_hdr.msg_controllen = sizeof(os::DatagramControl::bytes);
     }
-    filled_ = spoilt_ = 0;
+    filled_.value = spoilt_.value = 0;
     const auto got = os::receive_many(fd, headers_);
-    if (got) filled_ = spoilt_ = *got;
+    if (got) filled_.value = spoilt_.value = *got;
     return got;
 }
 
@@ -63,18 +63,18 @@ SendBatch::SendBatch(std::size_t capacity)
 
 bool SendBatch::push(std::span<const std::byte> bytes) noexcept {
     if (full()) return false;
+    const std::size_t index = size_.value++;
     // SAFETY: the kernel only reads them; the interface merely lacks the const.
-    parts_[size_] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
-    headers_[size_].msg_hdr.msg_name = nullptr;
-    headers_[size_].msg_hdr.msg_namelen = 0;
-    ++size_;
+    parts_[index] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+    headers_[index].msg_hdr.msg_name = nullptr;
+    headers_[index].msg_hdr.msg_namelen = 0;
     return true;
 }
 
 bool SendBatch::push(std::span<const std::byte> bytes, const SocketAddress& to) noexcept {
     if (!push(bytes)) return false;
-    SocketAddress& address = addresses_[size_ - 1] = to;
-    msghdr& message = headers_[size_ - 1].msg_hdr;
+    SocketAddress& address = addresses_[size() - 1] = to;
+    msghdr& message = headers_[size() - 1].msg_hdr;
     // SAFETY: the kernel only reads it; the interface merely lacks the const.
     message.msg_name = const_cast<sockaddr*>(address.data());
     message.msg_namelen = address.size();

@@ -1,8 +1,8 @@
 // RecvBatch and SendBatch: many datagrams in one system call (recvmmsg, sendmmsg), without allocating.
 //
 // A batch allocates when it is made and is used again and again. Both are move-only, belong to no socket, and must not
-// be used by two fibers at the same time.
-// Invariant: the kernel's message headers point into the batch's own arrays, which never grow.
+// be used by two fibers at the same time. One that was moved from is empty and has no room.
+// Invariant: the kernel's message headers point into the batch's own arrays, which never grow, and move along with it.
 #pragma once
 
 #include "nexus/net/address.hpp"
@@ -14,11 +14,30 @@
 #include <optional>
 #include <span>
 #include <sys/socket.h>
+#include <utility>
 #include <vector>
 
 namespace nexus {
 
 class UdpSocket;
+
+namespace detail {
+
+/// A count that goes along when its object is moved, and makes that object move-only.
+class MovedCount {
+public:
+    MovedCount() noexcept = default;
+    MovedCount(MovedCount&& other) noexcept : value(std::exchange(other.value, 0)) {}
+    MovedCount& operator=(MovedCount&& other) noexcept {
+        value = std::exchange(other.value, 0);
+        return *this;
+    }
+    ~MovedCount() = default;
+
+    std::size_t value = 0;
+};
+
+} // namespace detail
 
 /// Room for datagrams, and those that the last UdpSocket::recv_batch() brought, in the order of arrival.
 class RecvBatch {
@@ -38,8 +57,8 @@ public:
         [[nodiscard]] bool truncated() const noexcept { return full_size > bytes.size(); }
     };
 
-    [[nodiscard]] std::size_t size() const noexcept { return filled_; }
-    [[nodiscard]] bool empty() const noexcept { return filled_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return filled_.value; }
+    [[nodiscard]] bool empty() const noexcept { return filled_.value == 0; }
     [[nodiscard]] std::size_t capacity() const noexcept { return headers_.size(); }
     [[nodiscard]] std::size_t bytes_each() const noexcept { return bytes_each_; }
     /// `index` is less than size().
@@ -66,7 +85,7 @@ public:
         std::size_t index_ = 0;
     };
     [[nodiscard]] Iterator begin() const noexcept { return {this, 0}; }
-    [[nodiscard]] Iterator end() const noexcept { return {this, filled_}; }
+    [[nodiscard]] Iterator end() const noexcept { return {this, size()}; }
 
 private:
     friend class UdpSocket;
@@ -79,8 +98,8 @@ private:
     [[nodiscard]] Result<std::size_t> receive(int fd) noexcept;
 
     std::size_t bytes_each_;
-    std::size_t filled_ = 0;
-    std::size_t spoilt_ = 0; ///< headers that the kernel has written to
+    detail::MovedCount filled_;
+    detail::MovedCount spoilt_; ///< headers that the kernel has written to
     std::vector<mmsghdr> headers_;
     std::vector<iovec> parts_;
     std::vector<Place> places_;
@@ -99,25 +118,25 @@ public:
     [[nodiscard]] bool push(std::span<const std::byte> bytes) noexcept;
     [[nodiscard]] bool push(std::span<const std::byte> bytes, const SocketAddress& to) noexcept;
 
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_.value; }
     [[nodiscard]] std::size_t capacity() const noexcept { return headers_.size(); }
-    [[nodiscard]] bool full() const noexcept { return size_ == capacity(); }
+    [[nodiscard]] bool full() const noexcept { return size() == capacity(); }
     /// How many, from the first on, were sent or skipped.
-    [[nodiscard]] std::size_t sent() const noexcept { return sent_; }
-    [[nodiscard]] bool done() const noexcept { return sent_ == size_; }
+    [[nodiscard]] std::size_t sent() const noexcept { return sent_.value; }
+    [[nodiscard]] bool done() const noexcept { return sent() == size(); }
     /// Gives up the next one to be sent: the one that failed. No effect when all are done.
     void skip() noexcept {
-        if (!done()) ++sent_;
+        if (!done()) ++sent_.value;
     }
     /// Forgets all of them.
-    void clear() noexcept { size_ = sent_ = 0; }
+    void clear() noexcept { size_.value = sent_.value = 0; }
 
 private:
     friend class UdpSocket;
-    [[nodiscard]] std::span<mmsghdr> rest() noexcept { return std::span(headers_).subspan(sent_, size_ - sent_); }
+    [[nodiscard]] std::span<mmsghdr> rest() noexcept { return std::span(headers_).subspan(sent(), size() - sent()); }
 
-    std::size_t size_ = 0;
-    std::size_t sent_ = 0;
+    detail::MovedCount size_;
+    detail::MovedCount sent_;
     std::vector<mmsghdr> headers_;
     std::vector<iovec> parts_;
     std::vector<SocketAddress> addresses_;

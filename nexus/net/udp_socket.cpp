@@ -1,9 +1,11 @@
 #include "nexus/net/udp_socket.hpp"
 
+#include "nexus/base/usage_error.hpp"
 #include "nexus/net/private/adopt.hpp"
 #include "nexus/net/private/send_turn.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace nexus {
 namespace {
@@ -20,6 +22,12 @@ Result<void> apply(int fd, const UdpOptions& options) {
     }
     if (options.only_v6) return os::set_only_v6(fd, *options.only_v6);
     return {};
+}
+
+/// With no room there would never be anything to report.
+void require_room(const RecvBatch& batch, const char* operation) {
+    if (batch.capacity() != 0) return;
+    throw UsageError(std::string(operation) + "() into a batch that was moved from: use the object it was moved to");
 }
 
 } // namespace
@@ -68,7 +76,8 @@ Result<void> UdpSocket::disconnect() {
 Result<std::size_t> UdpSocket::recv_batch(RecvBatch& batch) {
     detail::SocketRecord& mine = record("recv_batch");
     const detail::SocketPin pin(mine);
-    batch.filled_ = 0;
+    require_room(batch, "recv_batch");
+    batch.filled_.value = 0;
     auto got = mine.attempt(Direction::in, "recv_batch", [&](int fd) { return batch.receive(fd); });
     if (got && *got < std::min(batch.capacity(), most_at_once)) mine.note_drained(Direction::in);
     return got;
@@ -76,7 +85,8 @@ Result<std::size_t> UdpSocket::recv_batch(RecvBatch& batch) {
 
 Result<std::size_t> UdpSocket::try_recv_batch(RecvBatch& batch) {
     detail::SocketRecord& mine = record("try_recv_batch");
-    batch.filled_ = 0;
+    require_room(batch, "try_recv_batch");
+    batch.filled_.value = 0;
     auto got = mine.attempt_once(Direction::in, "recv_batch", [&](int fd) { return batch.receive(fd); });
     if (got && *got < std::min(batch.capacity(), most_at_once)) mine.note_drained(Direction::in);
     return got;
@@ -85,19 +95,22 @@ Result<std::size_t> UdpSocket::try_recv_batch(RecvBatch& batch) {
 Result<void> UdpSocket::send_batch(SendBatch& batch) {
     detail::SocketRecord& mine = record("send_batch");
     const detail::SocketPin pin(mine);
+    if (batch.done()) {
+        if (auto nothing = mine.transfer_nothing("send_batch"); !nothing) return nothing.error();
+    }
     while (!batch.done()) {
         auto sent = detail::send_in_turn(mine, "send_batch", [&](int fd) { return os::send_many(fd, batch.rest()); });
         if (!sent) return sent.error();
-        batch.sent_ += *sent;
+        batch.sent_.value += *sent;
     }
     return {};
 }
 
 Result<std::size_t> UdpSocket::try_send_batch(SendBatch& batch) {
-    if (batch.done()) return std::size_t{0};
-    auto sent = detail::try_send(record("try_send_batch"), "send_batch",
-                                 [&](int fd) { return os::send_many(fd, batch.rest()); });
-    if (sent) batch.sent_ += *sent;
+    detail::SocketRecord& mine = record("try_send_batch");
+    if (mine.open() && batch.done()) return std::size_t{0};
+    auto sent = detail::try_send(mine, "send_batch", [&](int fd) { return os::send_many(fd, batch.rest()); });
+    if (sent) batch.sent_.value += *sent;
     return sent;
 }
 

@@ -50,7 +50,8 @@ public:
 
     using DatagramOperations::connect;
     [[nodiscard]] Result<void> connect(std::string_view address);
-    /// Undoes connect(): send() fails again, and everybody's datagrams come in.
+    /// Undoes connect(): send() fails again, and everybody's datagrams come in. A socket that was not bound before
+    /// loses its address, and has to send before it gets one again.
     [[nodiscard]] Result<void> disconnect();
 
     // --- many at once ---
@@ -61,7 +62,8 @@ public:
     /// Does not suspend, also outside fibers.
     [[nodiscard]] Result<std::size_t> try_recv_batch(RecvBatch& batch);
     /// Suspends until the kernel has taken all of `batch` from batch.sent() on, in order. After a failure batch.sent()
-    /// is the index of the datagram that it concerns: batch.skip() passes over it, another call tries it again.
+    /// is the index of the first that was not sent: batch.skip() passes over it, another call tries it again. What the
+    /// network says of those before (std::errc::connection_refused) is no reason to skip one.
     [[nodiscard]] Result<void> send_batch(SendBatch& batch);
     /// Does not suspend, also outside fibers. How many went.
     [[nodiscard]] Result<std::size_t> try_send_batch(SendBatch& batch);

@@ -73,7 +73,8 @@ Result<UnixDatagram::Received> UnixDatagram::recv_with_descriptors(std::span<std
                     .full_size = got->bytes,
                     .from = *from,
                     .descriptors = got->descriptors,
-                    .descriptors_lost = got->lost};
+                    .descriptors_lost = got->lost,
+                    .time = got->time};
 }
 
 } // namespace nexus

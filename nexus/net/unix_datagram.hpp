@@ -38,6 +38,13 @@ public:
         return record("into_fd").release();
     }
 
+    UnixDatagram(UnixDatagram&&) noexcept = default;
+    UnixDatagram& operator=(UnixDatagram&& other) noexcept {
+        file_ = std::move(other.file_); // first, while the socket that is replaced still has its file
+        owner_ = std::move(other.owner_);
+        return *this;
+    }
+
     using DatagramOperations::connect;
     [[nodiscard]] Result<void> connect(std::string_view address);
 
@@ -50,11 +57,12 @@ public:
     [[nodiscard]] Result<std::size_t> send_with_descriptors(std::span<const std::byte> bytes,
                                                             std::span<const int> descriptors, const UnixAddress& to);
     struct Received {
-        std::size_t size;        ///< bytes in the buffer
-        std::size_t full_size;   ///< what the sender sent; more than `size` when the buffer was too small
-        UnixAddress from;        ///< unnamed when the sender is not bound
-        std::size_t descriptors; ///< how many came, in the first entries
-        bool descriptors_lost;   ///< more came than there was room for, in `descriptors` or in the process
+        std::size_t size;                ///< bytes in the buffer
+        std::size_t full_size;           ///< what the sender sent; more than `size` when the buffer was too small
+        UnixAddress from;                ///< unnamed when the sender is not bound
+        std::size_t descriptors;         ///< how many came, in the first entries
+        bool descriptors_lost;           ///< more came than there was room for, in `descriptors` or in the process
+        std::optional<ReceiveTime> time; ///< when it arrived; after set_receive_timestamps(true)
 
         [[nodiscard]] bool truncated() const noexcept { return full_size > size; }
     };

@@ -46,6 +46,13 @@ public:
         return record("into_fd").release();
     }
 
+    UnixListener(UnixListener&&) noexcept = default;
+    UnixListener& operator=(UnixListener&& other) noexcept {
+        file_ = std::move(other.file_); // first, while the socket that is replaced still has its file
+        owner_ = std::move(other.owner_);
+        return *this;
+    }
+
     struct Accepted {
         UnixStream stream;
         UnixAddress peer; ///< most often unnamed

@@ -5,7 +5,9 @@
 
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <string>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 
@@ -99,6 +101,63 @@ TEST(NetPage, echo) {
         EXPECT_EQ(answer[3], std::byte{'g'});
         server.abort();
     });
+}
+
+template <class Handle>
+void hear_quotes(const nexus::SocketAddress& here, const char* card_name, Handle handle) {
+    nexus::UdpSocket feed = nexus::UdpSocket::bind(here, {.reuse_address = true}).value(); // here: "0.0.0.0:9000"
+    const unsigned card = nexus::interface_index(card_name).value();                       // card_name: "eth0"
+    feed.join_multicast(nexus::SocketAddress::ipv4({239, 1, 2, 3}, 0), card).value();
+    feed.set_receive_timestamps(true).value();
+    nexus::RecvBatch batch(64, 1500);                       // allocates here, and never again
+    while (feed.recv_batch(batch)) {                        // one system call for all that is there
+        for (const auto& datagram : batch) handle(datagram.bytes, datagram.time, datagram.from);
+    }
+}
+
+NEXUS_TEST(NetPage, a_feed) {
+    auto sender = nexus::UdpSocket::bind("127.0.0.1:0").value();
+    const auto here = sender.local_address().value();
+    sender.close();
+    std::string heard;
+    auto feed = nexus::spawn([&] {
+        hear_quotes(here, "lo", [&](auto bytes, auto time, const auto& from) {
+            if (time && from.port() != 0) heard.push_back(static_cast<char>(bytes[0]));
+        });
+    });
+    nexus::yield_now(); // it listens
+    auto quotes = nexus::UdpSocket::v4().value();
+    for (const char quote : {'a', 'b'}) {
+        EXPECT_TRUE(quotes.send_to(std::as_bytes(std::span(&quote, 1)), here));
+    }
+    while (heard.size() < 2) nexus::sleep(1ms);
+    EXPECT_EQ(heard, "ab");
+    feed.abort();
+}
+
+void serve_one(const std::string& path, std::span<std::byte> buffer) {
+    nexus::UnixListenOptions options;
+    options.unlink_on_close = true;                         // the file goes with the listener
+    options.replace_stale = true;                           // one that a crash left behind is no obstacle
+    options.mode = 0600;
+    auto listener = nexus::UnixListener::bind(path, options).value(); // path: "/run/app.sock"
+    auto client = listener.accept().value().stream;
+    if (client.peer_credentials().value().uid != ::getuid()) return;
+    std::array<nexus::os::Fd, 4> passed;
+    auto got = client.read_with_descriptors(buffer, passed);
+    EXPECT_EQ(got.value().descriptors, 1U);
+}
+
+NEXUS_TEST(NetPage, a_unix_server) {
+    const auto path = std::filesystem::temp_directory_path() / ("nexus-page-" + std::to_string(::getpid()));
+    std::array<std::byte, 16> buffer{};
+    auto server = nexus::spawn([&] { serve_one(path.string(), buffer); });
+    nexus::yield_now(); // it listens
+    auto stream = nexus::UnixStream::connect(path.string()).value();
+    const std::array<int, 1> mine{stream.fd()};
+    EXPECT_TRUE(stream.write_with_descriptors(std::as_bytes(std::span("x", 1)), mine));
+    server.join();
+    EXPECT_FALSE(std::filesystem::exists(path));
 }
 // clang-format on
 

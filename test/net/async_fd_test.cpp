@@ -1,5 +1,7 @@
 #include "nexus/net/async_fd.hpp"
 
+#include "nexus/reactor/io_handle.hpp"
+#include "nexus/sync/select.hpp"
 #include "test/net/rig.hpp"
 
 #include <csignal>
@@ -182,6 +184,23 @@ TEST(AsyncFd, files_on_disks_are_always_ready) {
         ASSERT_EQ(::lseek(fd.fd(), 0, SEEK_SET), 0);
         EXPECT_EQ(read_text(fd), "text");
         EXPECT_EQ(read_text(fd), "");
+    });
+}
+
+// epoll does not take them (EPERM), and whoever asks for more than trying hears that.
+TEST(AsyncFd, files_on_disks_can_be_selected_on_but_not_registered) {
+    in_runtime([] {
+        const TempFolder folder;
+        os::Fd file(::open(folder.file("f").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        AsyncFd fd = AsyncFd::from_fd(std::move(file)).value();
+        EXPECT_EQ(select(readable(fd.io_source())), 0U);
+        EXPECT_EQ(select(writable(fd.io_source())), 0U);
+        EXPECT_EQ(IoHandle::current().register_source(fd.io_source()).error(), std::errc::operation_not_permitted);
+        const auto never = fd.io(Direction::in, [](int) -> Result<void> { return Error::from_errno(EAGAIN, "never"); });
+        EXPECT_EQ(never.error(), std::errc::operation_not_permitted);
+        EXPECT_EQ(IoHandle::current().source_count(), 0U);
+        fd.close();
+        EXPECT_EQ(fd.readable().error(), errc::closed);
     });
 }
 

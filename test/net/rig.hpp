@@ -61,9 +61,34 @@ public:
     ~TempFolder() { std::filesystem::remove_all(path_); }
     [[nodiscard]] std::string file(std::string_view name) const { return (path_ / name).string(); }
 
+    /// A path that fills the kernel's room for it, so that no zero ends it.
+    [[nodiscard]] std::string longest_path() const {
+        const std::string folder = file("");
+        return folder + std::string(sizeof(sockaddr_un::sun_path) - folder.size(), 'x');
+    }
+
 private:
     std::filesystem::path path_;
 };
+
+/// A Unix socket at any path, however long.
+inline os::Fd bind_raw_unix(int type, std::string_view path) {
+    os::Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    EXPECT_LE(path.size(), sizeof address.sun_path);
+    std::copy(path.begin(), path.end(), address.sun_path);
+    EXPECT_TRUE(
+        os::bind_raw(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address)); // SAFETY: as bind()
+    return fd;
+}
+
+/// Descriptors that this process has.
+inline std::size_t open_descriptors() {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+    return count;
+}
 
 inline TcpListener listen_on_loopback() { return TcpListener::bind("127.0.0.1:0").value(); }
 

@@ -3,6 +3,7 @@
 #include "test/net/rig.hpp"
 #include "test/os/fault.hpp"
 
+#include <type_traits>
 #include <utility>
 
 namespace nexus {
@@ -95,7 +96,9 @@ TEST(UdpBatch, datagrams_carry_the_time_of_arrival_and_what_was_dropped) {
             ASSERT_TRUE(batch[0].time && batch[1].time);
             EXPECT_LE(before, *batch[0].time);
             taken_on_arrival = *batch[0].time <= after && *batch[1].time <= after;
-            if (taken_on_arrival) EXPECT_LE(*batch[0].time, *batch[1].time);
+            if (taken_on_arrival) {
+                EXPECT_LE(*batch[0].time, *batch[1].time);
+            }
         }
         EXPECT_TRUE(taken_on_arrival);
         EXPECT_EQ(batch[1].dropped, 0U);
@@ -294,6 +297,81 @@ TEST(UdpBatch, a_short_batch_after_an_error_says_nothing) {
             ASSERT_TRUE(got) << text;
             EXPECT_EQ(text_of(batch[0].bytes), text);
         }
+    });
+}
+
+TEST(UdpBatch, moves_with_what_is_in_it_and_leaves_an_empty_one) {
+    static_assert(!std::is_copy_constructible_v<RecvBatch> && !std::is_copy_constructible_v<SendBatch>);
+    in_runtime([] {
+        UdpSocket here = udp_on_loopback();
+        SendBatch filling(4);
+        ASSERT_TRUE(filling.push(bytes_of("one"), here.local_address().value()));
+        ASSERT_TRUE(filling.push(bytes_of("two"), here.local_address().value()));
+        SendBatch sending = std::move(filling);
+        ASSERT_TRUE(here.send_batch(sending));
+        EXPECT_EQ(sending.sent(), 2U);
+        RecvBatch empty(4, 16);
+        ASSERT_EQ(here.recv_batch(empty).value(), 2U);
+        RecvBatch batch = std::move(empty);
+        ASSERT_EQ(batch.size(), 2U);
+        EXPECT_EQ(text_of(batch[0].bytes), "one");
+        EXPECT_EQ(batch[1].from, here.local_address().value());
+        // NOLINTBEGIN(bugprone-use-after-move): that is what this is about
+        EXPECT_EQ(empty.size(), 0U);
+        EXPECT_EQ(empty.begin(), empty.end());
+        EXPECT_THROW((void)here.recv_batch(empty), UsageError);
+        EXPECT_THROW((void)here.try_recv_batch(empty), UsageError);
+        EXPECT_TRUE(filling.done());
+        EXPECT_FALSE(filling.push(bytes_of("no room")));
+        EXPECT_TRUE(here.send_batch(filling));
+        // NOLINTEND(bugprone-use-after-move)
+    });
+}
+
+TEST(UdpBatch, sending_none_is_a_wait_like_any_other) {
+    in_runtime([] {
+        UdpSocket here = udp_on_loopback();
+        SendBatch none(1);
+        EXPECT_TRUE(here.send_batch(none));
+        EXPECT_EQ(here.try_send_batch(none).value(), 0U);
+        const auto endless = timeout(std::chrono::milliseconds(1), [&]() -> Result<void> {
+            for (;;) {
+                if (auto sent = here.send_batch(none); !sent) return sent;
+            }
+        });
+        EXPECT_EQ(endless.error(), errc::timed_out);
+        here.close();
+        EXPECT_EQ(here.send_batch(none).error(), errc::closed);
+        EXPECT_EQ(here.try_send_batch(none).error(), errc::closed);
+    });
+}
+
+// A scope that ends in the middle leaves no doubt about what went.
+TEST(UdpBatch, a_scope_that_ends_in_the_middle_says_how_far_it_came) {
+    in_runtime([] {
+        UdpSocket here = udp_on_loopback();
+        SendBatch batch(4);
+        for (const char* text : {"a", "b", "c", "d"}) {
+            ASSERT_TRUE(batch.push(bytes_of(text), here.local_address().value()));
+        }
+        os::Calls table = os::real_calls();
+        static int calls_made = 0;
+        calls_made = 0;
+        table.sendmmsg = [](int fd, mmsghdr* messages, unsigned, int flags) {
+            if (calls_made++ == 0) return os::real_calls().sendmmsg(fd, messages, 2, flags);
+            errno = EAGAIN;
+            return -1;
+        };
+        {
+            const os::CallsOverride override_{table};
+            const auto cut = timeout(std::chrono::milliseconds(5), [&] { return here.send_batch(batch); });
+            EXPECT_EQ(cut.error(), errc::timed_out);
+        }
+        EXPECT_EQ(batch.sent(), 2U);
+        ASSERT_TRUE(here.send_batch(batch));
+        for (const char* text : {"a", "b", "c", "d"}) EXPECT_EQ(recv_text(here), text);
+        std::array<std::byte, 4> buffer{};
+        EXPECT_EQ(here.try_recv(buffer).error(), std::errc::resource_unavailable_try_again) << "each went once";
     });
 }
 

@@ -246,6 +246,82 @@ TEST(UnixDatagram, descriptors_travel_with_messages) {
     });
 }
 
+// The room for the time of arrival would hold them too.
+TEST(UnixDatagram, descriptors_that_nobody_asked_for_are_closed) {
+    in_runtime([] {
+        auto [a, b] = UnixDatagram::pair().value();
+        const std::array<int, 3> sent{a.fd(), a.fd(), b.fd()};
+        std::array<std::byte, 16> buffer{};
+        const std::size_t before = open_descriptors();
+        for (int i = 0; i < 3; ++i) {
+            ASSERT_TRUE(a.send_with_descriptors(bytes_of("take this"), sent));
+        }
+        EXPECT_EQ(b.peek_from(buffer).value().size, 9U);
+        EXPECT_EQ(b.peek(buffer).value(), 9U);
+        EXPECT_EQ(b.recv_from(buffer).value().size, 9U);
+        EXPECT_EQ(b.try_recv_from(buffer).value().size, 9U);
+        EXPECT_EQ(b.recv(buffer).value(), 9U);
+        EXPECT_EQ(open_descriptors(), before);
+    });
+}
+
+TEST(UnixDatagram, other_facts_leave_room_for_descriptors) {
+    in_runtime([] {
+        auto [a, b] = UnixDatagram::pair().value();
+        ASSERT_TRUE(b.set_receive_timestamps(true));
+        ASSERT_TRUE(b.set_option(SOL_SOCKET, SO_PASSCRED, 1));
+        const std::array<int, 1> sent{a.fd()};
+        std::array<std::byte, 16> buffer{};
+        std::array<os::Fd, 1> room;
+        ASSERT_TRUE(a.send_with_descriptors(bytes_of("with one"), sent));
+        const auto got = b.recv_with_descriptors(buffer, room).value();
+        EXPECT_EQ(got.descriptors, 1U);
+        EXPECT_FALSE(got.descriptors_lost);
+        EXPECT_TRUE(got.time);
+        ASSERT_TRUE(a.send(bytes_of("without")));
+        const auto plain = b.recv_with_descriptors(buffer, {}).value();
+        EXPECT_FALSE(plain.descriptors_lost) << "there were none";
+        EXPECT_TRUE(plain.time);
+        const std::size_t before = open_descriptors();
+        ASSERT_TRUE(a.send_with_descriptors(bytes_of("no room"), sent));
+        EXPECT_TRUE(b.recv_with_descriptors(buffer, {}).value().descriptors_lost);
+        EXPECT_EQ(open_descriptors(), before);
+    });
+}
+
+TEST(UnixDatagram, the_longest_path_of_a_sender_can_be_answered) {
+    in_runtime([] {
+        const TempFolder folder;
+        UnixDatagram server = UnixDatagram::bind(folder.file("server")).value();
+        const std::string path = folder.longest_path();
+        UnixDatagram client = UnixDatagram::from_fd(bind_raw_unix(SOCK_DGRAM, path)).value();
+        ASSERT_TRUE(client.send_to(bytes_of("question"), server.local_address().value()));
+        std::array<std::byte, 16> buffer{};
+        const auto got = server.recv_from(buffer).value();
+        EXPECT_EQ(got.from.name(), path);
+        EXPECT_EQ(got.from, client.local_address().value());
+        ASSERT_TRUE(server.send_to(bytes_of("answer"), got.from));
+        EXPECT_EQ(recv_text(client), "answer");
+    });
+}
+
+TEST(UnixDatagram, waiting_for_room_is_a_turn_like_sending) {
+    in_runtime([] {
+        Queue queue;
+        auto room = spawn([&] { return queue.ends.first.writable().has_value(); });
+        queue.start("a");
+        auto more_room = spawn([&] { return queue.ends.first.writable().has_value(); });
+        settle();
+        EXPECT_FALSE(room.is_finished());
+        queue.drain();
+        EXPECT_TRUE(room.join());
+        EXPECT_EQ(recv_text(queue.ends.second), "a");
+        EXPECT_TRUE(queue.fibers[0].join());
+        EXPECT_TRUE(more_room.join());
+        EXPECT_TRUE(queue.ends.first.writable());
+    });
+}
+
 TEST(UnixDatagram, its_file_goes_when_that_was_asked_for) {
     const TempFolder folder;
     const std::string path = folder.file("s");

@@ -113,6 +113,50 @@ TEST(UnixListener, accept_survives_a_lack_of_descriptors) {
     });
 }
 
+TEST(UnixListener, a_peer_with_the_longest_path_is_accepted) {
+    in_runtime([] {
+        const TempFolder folder;
+        UnixListener listener = UnixListener::bind(folder.file("s")).value();
+        const std::string path = folder.longest_path();
+        const os::Fd client = bind_raw_unix(SOCK_STREAM, path);
+        ASSERT_TRUE(os::connect(client.get(), listener.local_address().value()));
+        auto accepted = listener.accept().value();
+        EXPECT_EQ(accepted.peer.name(), path);
+        EXPECT_EQ(accepted.stream.peer_address().value(), accepted.peer);
+    });
+}
+
+// The socket keeps its file's number from being given to a successor's.
+TEST(UnixListener, assigning_removes_the_file_before_it_closes_the_socket) {
+    const TempFolder folder;
+    UnixListenOptions options;
+    options.unlink_on_close = true;
+    UnixListener listener = UnixListener::bind(folder.file("a"), options).value();
+    UnixListener other = UnixListener::bind(folder.file("b"), options).value();
+    static std::string order;
+    order.clear();
+    os::Calls table = os::real_calls();
+    table.unlink = [](const char* path) {
+        order += 'u';
+        return os::real_calls().unlink(path);
+    };
+    table.close = [](int fd) {
+        order += 'c';
+        return os::real_calls().close(fd);
+    };
+    const os::CallsOverride override_{table};
+    listener = std::move(other);
+    EXPECT_EQ(order, "uc");
+    EXPECT_FALSE(std::filesystem::exists(folder.file("a")));
+    EXPECT_TRUE(std::filesystem::exists(folder.file("b")));
+    UnixDatagram datagrams = UnixDatagram::bind(folder.file("c"), options).value();
+    order.clear();
+    datagrams = UnixDatagram::unbound().value();
+    EXPECT_EQ(order, "uc");
+    listener.close();
+    EXPECT_EQ(order, "ucuc");
+}
+
 TEST(UnixListener, closing_it_under_accept) {
     in_runtime([] {
         const TempFolder folder;

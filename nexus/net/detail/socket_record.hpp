@@ -87,6 +87,9 @@ public:
                                                   std::size_t* transferred);
     [[nodiscard]] Result<void> wait_ready(Direction direction, const char* operation);
 
+    /// A transfer of no bytes: a wait that is over at once.
+    [[nodiscard]] Result<std::size_t> transfer_nothing(const char* operation);
+
     // Not suspending.
     [[nodiscard]] Result<std::size_t> try_read(std::span<std::byte> buffer);
     [[nodiscard]] Result<std::size_t> try_peek(std::span<std::byte> buffer);
@@ -128,8 +131,6 @@ private:
     friend class SocketOwner;
     friend class SocketPin;
 
-    /// A transfer of no bytes: a wait that is over at once.
-    [[nodiscard]] Result<std::size_t> transfer_nothing(const char* operation);
     [[nodiscard]] Result<std::size_t> write_parts(std::span<const iovec> parts, std::size_t bytes);
     void note_count(Direction direction, std::size_t asked, std::size_t done) noexcept;
     [[nodiscard]] Result<std::size_t> note_read(Result<std::size_t> got, std::size_t asked) noexcept;
@@ -178,8 +179,15 @@ private:
 class SocketOwner {
 public:
     explicit SocketOwner(SocketRecord& record) noexcept : record_(&record) { ++record.owners_; }
-    /// Of a new record. Allocates.
+    /// Of a new record. Allocates; when that fails a descriptor of ours is closed, and somebody else's is not.
     [[nodiscard]] static SocketOwner make(os::Fd fd, ShortCounts short_counts, Closes closes = Closes::descriptor) {
+        struct Spare {
+            os::Fd& fd;
+            Closes closes;
+            ~Spare() {
+                if (closes == Closes::nothing) (void)fd.release();
+            }
+        } const spare{fd, closes};
         return SocketOwner(*new SocketRecord(std::move(fd), short_counts, closes));
     }
     SocketOwner(SocketOwner&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
