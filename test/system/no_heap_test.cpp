@@ -226,6 +226,7 @@ TEST(NoHeap, the_ban_ends_whoever_asks) {
     EXPECT_THROW((void)nexus::CancellationToken(), std::bad_alloc);
 }
 
+// proves: CA-5, CW-3
 TEST(NoHeap, a_program_at_work) {
     nexus::World world = nexus::WorldBuilder{}.build();
     nexus::Runtime runtime = nexus::RuntimeBuilder(world).slab_bounded({.slots = 8}).build();
