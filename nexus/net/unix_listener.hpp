@@ -16,7 +16,8 @@ struct UnixBindOptions {
     /// stays, and the next one to bind finds std::errc::address_in_use.
     bool unlink_on_close = false;
     /// A socket file that nobody holds any more, left over from a process that ended, is replaced. One that is in use
-    /// is std::errc::address_in_use all the same.
+    /// is std::errc::address_in_use all the same; to find out it is connected to, so its listener sees a connection
+    /// that ends at once. One that is bound and does not listen yet looks like one that is left over.
     bool replace_stale = false;
     /// Permissions of the file, less the process's umask; empty: what the umask leaves of 0777. Connecting and sending
     /// need the permission to write.

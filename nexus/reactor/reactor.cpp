@@ -84,7 +84,7 @@ bool IoSource::probe(Direction direction) noexcept {
     if (!side(direction).ready && watched(direction)) return false;
     pollfd wanted{.fd = fd_, .events = static_cast<short>(direction == Direction::in ? POLLIN : POLLOUT), .revents = 0};
     // A failing poll leaves the decision to the system call that follows.
-    return side(direction).ready = os::calls().poll(&wanted, 1, 0) != 0;
+    return side(direction).ready = os::retry_interrupted([&] { return os::calls().poll(&wanted, 1, 0); }) != 0;
 }
 
 void IoSource::forget() noexcept {

@@ -3,6 +3,7 @@
 #include "nexus/reactor/io_handle.hpp"
 #include "nexus/sync/select.hpp"
 #include "test/net/rig.hpp"
+#include "test/os/fault.hpp"
 
 #include <csignal>
 #include <fcntl.h>
@@ -134,6 +135,19 @@ TEST(AsyncFd, readable_is_true_of_this_moment_whatever_others_read) {
         ASSERT_TRUE(pipe.write.write(bytes_of("y")));
         EXPECT_TRUE(waiting.join());
         EXPECT_TRUE(pipe.write.writable());
+    });
+}
+
+TEST(AsyncFd, a_question_that_was_interrupted_is_asked_again) {
+    in_runtime([] {
+        Pipe pipe;
+        const os::Fault<&os::Calls::poll> interrupted{EINTR, 2};
+        auto waiting = spawn([&] { return pipe.read.readable().has_value(); });
+        settle();
+        EXPECT_FALSE(waiting.is_finished());
+        EXPECT_EQ(interrupted.calls_seen(), 3);
+        ASSERT_TRUE(pipe.write.write(bytes_of("x")));
+        EXPECT_TRUE(waiting.join());
     });
 }
 

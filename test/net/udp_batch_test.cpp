@@ -300,6 +300,25 @@ TEST(UdpBatch, a_short_batch_after_an_error_says_nothing) {
     });
 }
 
+TEST(UdpBatch, empty_datagrams_are_among_them) {
+    in_runtime([] {
+        UdpSocket here = udp_on_loopback();
+        SendBatch sending(3);
+        for (const char* text : {"", "full", ""}) {
+            ASSERT_TRUE(sending.push(bytes_of(text), here.local_address().value()));
+        }
+        ASSERT_TRUE(here.send_batch(sending));
+        RecvBatch batch(4, 16);
+        ASSERT_EQ(here.recv_batch(batch).value(), 3U);
+        for (const std::size_t index : {0U, 2U}) {
+            EXPECT_TRUE(batch[index].bytes.empty());
+            EXPECT_FALSE(batch[index].truncated());
+            EXPECT_EQ(batch[index].from, here.local_address().value());
+        }
+        EXPECT_EQ(text_of(batch[1].bytes), "full");
+    });
+}
+
 TEST(UdpBatch, moves_with_what_is_in_it_and_leaves_an_empty_one) {
     static_assert(!std::is_copy_constructible_v<RecvBatch> && !std::is_copy_constructible_v<SendBatch>);
     in_runtime([] {

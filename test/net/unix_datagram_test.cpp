@@ -246,6 +246,21 @@ TEST(UnixDatagram, descriptors_travel_with_messages) {
     });
 }
 
+TEST(UnixDatagram, an_empty_one_carries_descriptors_as_well) {
+    in_runtime([] {
+        auto [a, b] = UnixDatagram::pair().value();
+        const std::array<int, 1> sent{a.fd()};
+        ASSERT_EQ(a.send_with_descriptors({}, sent).value(), 0U);
+        std::array<std::byte, 4> buffer{};
+        std::array<os::Fd, 1> room;
+        const auto got = b.recv_with_descriptors(buffer, room).value();
+        EXPECT_EQ(got.full_size, 0U);
+        EXPECT_EQ(got.descriptors, 1U);
+        ASSERT_TRUE(a.send({}));
+        EXPECT_EQ(b.recv(buffer).value(), 0U);
+    });
+}
+
 // The room for the time of arrival would hold them too.
 TEST(UnixDatagram, descriptors_that_nobody_asked_for_are_closed) {
     in_runtime([] {
