@@ -137,6 +137,8 @@ public:
     /// Exceptions that could be told to nobody: of teardown without a hook, or for want of memory.
     [[nodiscard]] std::uint64_t lost_failures() const noexcept { return lost_failures_ + unhandled_.size(); }
     [[nodiscard]] bool has_deferred() const noexcept { return deferred_ != nullptr; }
+    /// Teardown has begun.
+    [[nodiscard]] bool closing() const noexcept { return closing_; }
     /// Replaces the clock. Throws UsageError while timers are armed: their deadlines are in the old one.
     void set_clock(ClockSource clock);
     void set_choice(ChoiceSource choice) noexcept { choice_ = choice; }
@@ -223,8 +225,11 @@ public:
     }
     /// Marks the running fiber ready again, behind all others.
     void requeue_current() noexcept { wake(*current_); }
-    /// True while the running fiber unwinds for an exception and no shield is open: waits must not park then.
-    [[nodiscard]] bool unwinding() const noexcept { return exceptions_->uncaught != 0 && current_->shields == 0; }
+    /// True while the running fiber unwinds for an exception, inside of its innermost shield if there is one: waits
+    /// must not park then.
+    [[nodiscard]] bool unwinding() const noexcept {
+        return exceptions_->uncaught != 0 && (current_->shields == 0 || unwinding_in_shield());
+    }
     /// True while a borrow or a region forbids the task to suspend.
     [[nodiscard]] bool suspension_forbidden(const detail::Task& task) const noexcept;
     /// Runs `call` on the loop's stack (that of the thread) and returns; for deep calls that do not suspend. The call
@@ -267,6 +272,7 @@ private:
     static void fiber_main() noexcept;
     [[noreturn]] static void throw_outside_fiber(const char* what);
     [[noreturn]] void throw_closing() const;
+    [[nodiscard]] bool unwinding_in_shield() const noexcept;
     Stack* take_stack(std::size_t bytes);
     void admit(detail::Task& task, Stack* stack, std::byte* closure, const detail::TaskOps& ops,
                SpawnOptions options) noexcept;

@@ -3,8 +3,7 @@
 namespace nexus {
 
 Scope::Scope(std::int64_t deadline_ns, const char* what)
-    : executor_(Executor::of_current_fiber(what)), task_(executor_.current_task()), outer_(task_.scope) {
-    task_.scope = this;
+    : ScopeLink(Executor::of_current_fiber(what).current_task(), Kind::scope), executor_(*Executor::current()) {
     if (deadline_ns == never_ns) return;
     if (deadline_ns <= executor_.now_ns()) {
         end(End::deadline);
@@ -16,10 +15,9 @@ Scope::Scope(std::int64_t deadline_ns, const char* what)
 }
 
 Scope::Scope(std::shared_ptr<detail::CancelState> source, const char* what)
-    : executor_(Executor::of_current_fiber(what)), task_(executor_.current_task()), outer_(task_.scope),
+    : ScopeLink(Executor::of_current_fiber(what).current_task(), Kind::scope), executor_(*Executor::current()),
       source_(std::move(source)) {
     waiter_.waker = Waker::of_current();
-    task_.scope = this;
     task_.stop |= detail::stop_bit::watch;
     if (!source_->add(waiter_)) end(End::outside);
 }
@@ -27,9 +25,10 @@ Scope::Scope(std::shared_ptr<detail::CancelState> source, const char* what)
 Scope::~Scope() {
     executor_.timers().cancel(timer_);
     if (source_ != nullptr) source_->remove(waiter_);
-    task_.scope = outer_;
     std::uint8_t stop = task_.stop & detail::stop_bit::abort;
-    for (const Scope* scope = outer_; scope != nullptr; scope = scope->outer_) {
+    for (const ScopeLink* link = outer(); link != nullptr; link = link->outer()) {
+        if (link->is_shield()) continue;
+        const auto* scope = static_cast<const Scope*>(link);
         if (scope->ended()) stop |= detail::stop_bit::scope;
         if (scope->source_ != nullptr) stop |= detail::stop_bit::watch;
     }
@@ -37,7 +36,9 @@ Scope::~Scope() {
 }
 
 void Scope::look_at_sources(const detail::Task& task) noexcept {
-    for (Scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
+    for (ScopeLink* link = task.scope; link != nullptr; link = link->outer()) {
+        if (link->is_shield()) continue;
+        auto* scope = static_cast<Scope*>(link);
         if (scope->source_ != nullptr && scope->source_->cancelled()) scope->end(End::outside);
     }
 }
@@ -57,7 +58,8 @@ Error Scope::why(const char* operation) const noexcept {
 
 const Scope* Scope::outermost_ended(const detail::Task& task) noexcept {
     const Scope* found = nullptr;
-    for (const Scope* scope = task.scope; scope != nullptr; scope = scope->outer_) {
+    for (const ScopeLink* link = task.scope; link != nullptr && !link->is_shield(); link = link->outer()) {
+        const auto* scope = static_cast<const Scope*>(link);
         if (scope->ended()) found = scope;
     }
     return found;

@@ -1,6 +1,6 @@
 // Scope: a stretch of a fiber's code whose waits can be ended by a deadline or from outside (rule 5).
 //
-// The base of timeout(), timeout_at() and until(). Scopes nest on one fiber's stack; the chain hangs off Task::scope.
+// The base of timeout(), timeout_at() and until(). Scopes nest on one fiber's stack, shields (shield.hpp) among them.
 // Invariants: Task::stop has stop_bit::scope set exactly while some scope of the chain has ended; an ended scope stays
 // ended until it is left; the timer is armed only while the scope is open and has not ended. A scope that watches a
 // CancelState may learn of its end on any thread, so it does not end by callback: stop_bit::watch makes every wait
@@ -10,6 +10,7 @@
 #include "nexus/base/error.hpp"
 #include "nexus/exec/cancel_state.hpp"
 #include "nexus/exec/executor.hpp"
+#include "nexus/exec/shield.hpp"
 #include "nexus/exec/wait.hpp"
 
 #include <cstdint>
@@ -20,7 +21,7 @@
 
 namespace nexus {
 
-class Scope {
+class Scope : public detail::ScopeLink {
 public:
     static constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max();
 
@@ -29,8 +30,6 @@ public:
     Scope(std::int64_t deadline_ns, const char* what);
     /// Opens a scope that ends when `source` is cancelled, on any thread, or has been.
     Scope(std::shared_ptr<detail::CancelState> source, const char* what);
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
     /// Leaves the scope.
     ~Scope();
 
@@ -46,7 +45,8 @@ public:
     template <class Body>
     auto run(const char* operation, Body&& body);
 
-    /// The outermost scope of the task that has ended: the one that waits have to unwind to.
+    /// The outermost scope of the task, inside its innermost shield, that has ended: the one that waits have to unwind
+    /// to.
     [[nodiscard]] static const Scope* outermost_ended(const detail::Task& task) noexcept;
     [[noreturn]] static void throw_ended(const Scope* scope);
     /// Ends the scopes of the running fiber whose source has been cancelled.
@@ -62,8 +62,6 @@ private:
     [[nodiscard]] Error why(const char* operation) const noexcept;
 
     Executor& executor_;
-    detail::Task& task_;
-    Scope* outer_;
     Timer timer_;
     End end_ = End::open;
     std::shared_ptr<detail::CancelState> source_;

@@ -23,9 +23,10 @@ namespace nexus {
 
 class CrossWake;
 class Executor;
-class Scope;
 
 namespace detail {
+
+class ScopeLink;
 
 struct Task;
 
@@ -73,7 +74,7 @@ struct Task : CrossNode, base::ListNode {
     Stack* stack = nullptr; ///< null once the fiber has ended
     const TaskOps* ops = nullptr;
     CrossWake* owner = nullptr;
-    Scope* scope = nullptr;                 ///< innermost open scope
+    ScopeLink* scope = nullptr;             ///< innermost open scope or shield
     CompletionListener* listener = nullptr; ///< at most one: the joiner or the group
     const char* waiting_for = nullptr;      ///< while suspended: the name of the wait
     std::int64_t waiting_since_ns = 0;
@@ -86,7 +87,7 @@ struct Task : CrossNode, base::ListNode {
     std::uint8_t uninterrupted = 0; ///< waits that were satisfied at once, since the last suspension
     std::uint8_t stop = 0;
     std::uint8_t select_turn = 0; ///< where select() begins to look: rotates, a fiber at a time
-    std::uint8_t shields = 0;     ///< open shields: waits ignore `stop` and park even while unwinding
+    std::uint8_t shields = 0;     ///< not 0: inside a shield, which decides what waits hear
     std::uint8_t no_suspend = 0;  ///< open regions in which suspending is a mistake
     bool ending = false;          ///< the body is over: a reason to stop ends waits, but is not thrown any more
     Outcome outcome = Outcome::pending;

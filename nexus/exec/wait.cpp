@@ -1,6 +1,7 @@
 #include "nexus/exec/wait.hpp"
 
 #include "nexus/exec/scope.hpp"
+#include "nexus/exec/shield.hpp"
 
 namespace nexus::detail {
 namespace {
@@ -22,21 +23,19 @@ void take_turns(Executor& executor, const char* what) {
 
 WaitEnd stopped(Executor& executor, bool may_fail) {
     Task& me = executor.current_task();
-    if (me.shields != 0) return WaitEnd::ready;
-    if ((me.stop & stop_bit::watch) != 0) {
-        Scope::look_at_sources(me);
-        if ((me.stop & (stop_bit::abort | stop_bit::scope)) == 0) return WaitEnd::ready;
-    }
+    if ((me.stop & stop_bit::watch) != 0) Scope::look_at_sources(me);
+    const bool aborted = (me.stop & stop_bit::abort) != 0 && (me.shields == 0 || !Shield::holds(me));
+    const Scope* scope = Scope::outermost_ended(me);
+    if (!aborted && scope == nullptr) return WaitEnd::ready;
     if (executor.unwinding() || me.ending) return WaitEnd::cancelled;
     if (++me.failed_waits > failed_wait_budget && !executor.suspension_forbidden(me)) {
         executor.requeue_current();
         executor.suspend("its turn, after ignoring that it should stop");
     }
-    if ((me.stop & stop_bit::abort) != 0) {
+    if (aborted) {
         if (++me.swallowed_aborts > swallowed_abort_limit) executor.abandon_current();
         throw Aborted{};
     }
-    const Scope* scope = Scope::outermost_ended(me);
     if (!may_fail) Scope::throw_ended(scope);
     return scope->timed_out() ? WaitEnd::timed_out : WaitEnd::cancelled;
 }

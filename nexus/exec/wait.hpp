@@ -15,6 +15,8 @@
 
 namespace nexus {
 
+class Scope;
+
 /// Thrown at waits of an aborted fiber; no std::exception, so that ordinary handlers do not swallow it. Code that
 /// catches (...) must rethrow. What it unwinds must not suspend.
 class Aborted {};
@@ -98,18 +100,6 @@ bool wait_or_throw(Executor& executor, const char* what, Ready&& ready) {
     }
     return true;
 }
-
-/// While it lives, waits of the running fiber ignore its stop and park even while unwinding. For library destructors.
-class Shield {
-public:
-    explicit Shield(Task& task) noexcept : task_(task) { ++task_.shields; }
-    Shield(const Shield&) = delete;
-    Shield& operator=(const Shield&) = delete;
-    ~Shield() { --task_.shields; }
-
-private:
-    Task& task_;
-};
 
 } // namespace detail
 } // namespace nexus

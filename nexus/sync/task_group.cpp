@@ -1,7 +1,7 @@
 #include "nexus/sync/task_group.hpp"
 
 #include "nexus/base/usage_error.hpp"
-#include "nexus/exec/scope.hpp"
+#include "nexus/exec/shield.hpp"
 
 namespace nexus {
 
@@ -117,13 +117,6 @@ void TaskGroup::join_all() {
     if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-/// The fiber in the destructor unwinds or has to stop.
-bool TaskGroup::must_stop(const Executor& executor, int uncaught) const noexcept {
-    const Task& me = executor.current_task();
-    if ((me.stop & detail::stop_bit::watch) != 0) Scope::look_at_sources(me);
-    return uncaught > uncaught_ || (me.stop & (detail::stop_bit::abort | detail::stop_bit::scope)) != 0;
-}
-
 TaskGroup::~TaskGroup() {
     dismiss_waiter();
     if (size_ != 0) {
@@ -132,11 +125,11 @@ TaskGroup::~TaskGroup() {
         if (!here || executor->suspension_forbidden(executor->current_task())) {
             orphan();
         } else {
-            const int uncaught = std::uncaught_exceptions();
-            detail::Shield shield(executor->current_task());
+            const bool unwinds = std::uncaught_exceptions() > uncaught_;
+            const detail::Shield shield(executor->current_task());
             const detail::GroupWait wait(*this, *executor);
-            (void)detail::park_until(*executor, "TaskGroup", true, [this, executor, uncaught] {
-                if (!aborting_ && must_stop(*executor, uncaught)) abort_all();
+            (void)detail::park_until(*executor, "TaskGroup", true, [this, unwinds, &shield] {
+                if (!aborting_ && (unwinds || shield.stop_asked())) abort_all();
                 return size_ == 0;
             });
         }

@@ -132,7 +132,6 @@ private:
     void start(SpawnOptions options, F&& body, Args&&... args);
     void adopt(detail::Task& task, detail::GroupMember& member) noexcept;
     void child_failed(const detail::GroupMember& member, std::exception_ptr failure) noexcept;
-    [[nodiscard]] bool must_stop(const Executor& executor, int uncaught) const noexcept;
     void dismiss_waiter() noexcept;
     [[noreturn]] static void throw_orphaned();
     void orphan() noexcept;
