@@ -7,6 +7,7 @@
 #include "nexus/exec/join_handle.hpp"
 #include "nexus/exec/scope.hpp"
 #include "nexus/exec/shield.hpp"
+#include "nexus/exec/task_local.hpp"
 #include "nexus/exec/wait.hpp"
 #include "nexus/exec/waker.hpp"
 #include "nexus/net/net.hpp"

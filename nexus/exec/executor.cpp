@@ -166,7 +166,9 @@ void Executor::admit(Task& task, Stack* stack, std::byte* closure, const detail:
     task.spawn_site = options.site;
     task.borrows.fiber_name = options.name != nullptr ? options.name : "fiber";
     task.id = next_id_++;
-    detail::make_context(task.context, stack->limit, closure);
+    // SAFETY: the top of the stack is aligned to a cache line, and the closure lies below (FiberBody::address).
+    ::new (static_cast<void*>(detail::StackBase::address(stack->top))) detail::StackBase(closure);
+    detail::make_context(task.context, stack->limit, closure - detail::StackBase::room_bytes);
     detail::created(task.context.sanitizer, stack->limit, stack->top);
     all_tasks_.push_back(task);
     ++live_count_;
@@ -187,7 +189,13 @@ void Executor::fiber_main() noexcept {
             me.ops->discard(me);
             me.outcome = Outcome::aborted;
         } else {
-            me.ops->run(me);
+            {
+                struct Values { // go last, and while unwinding if an exception ends the fiber
+                    Task& task;
+                    ~Values() { detail::StackBase::of(task).destroy_values(); }
+                } const values{me};
+                me.ops->run(me);
+            }
             me.outcome = Outcome::value;
         }
     } catch (const Aborted&) {

@@ -1,6 +1,7 @@
 // Bodies of Executor that are inlined into wait points and spawns: the choice of the next fiber, and task creation.
 #pragma once
 
+#include "nexus/exec/detail/stack_base.hpp"
 #include "nexus/exec/executor.hpp"
 
 #include <algorithm>
@@ -56,9 +57,10 @@ template <class F, class T>
 struct FiberBody {
     [[nodiscard]] static std::byte* address(const Stack& stack) noexcept {
         // SAFETY: address arithmetic inside the stack; rounding down keeps it inside (check_closure_fits).
-        const auto top = reinterpret_cast<std::uintptr_t>(stack.top);
-        const std::uintptr_t at = (top - sizeof(F)) & ~(std::uintptr_t{alignof(F)} - 1);
-        return stack.top - (top - at);
+        std::byte* base = StackBase::address(stack.top);
+        const auto below = reinterpret_cast<std::uintptr_t>(base);
+        const std::uintptr_t at = (below - sizeof(F)) & ~(std::uintptr_t{alignof(F)} - 1);
+        return base - (below - at);
     }
     static F* closure(const Task& task) noexcept {
         // SAFETY: create_task constructed an F there, and nothing has destroyed it yet.
