@@ -14,7 +14,7 @@ Scope::Scope(std::int64_t deadline_ns, const char* what)
     executor_.timers().arm(timer_, deadline_ns);
 }
 
-Scope::Scope(std::shared_ptr<detail::CancelState> source, const char* what)
+Scope::Scope(detail::CancelRef source, const char* what)
     : ScopeLink(Executor::of_current_fiber(what).current_task(), Kind::scope), executor_(*Executor::current()),
       source_(std::move(source)) {
     waiter_.waker = Waker::of_current();
@@ -24,13 +24,13 @@ Scope::Scope(std::shared_ptr<detail::CancelState> source, const char* what)
 
 Scope::~Scope() {
     executor_.timers().cancel(timer_);
-    if (source_ != nullptr) source_->remove(waiter_);
+    if (source_) source_->remove(waiter_);
     std::uint8_t stop = task_.stop & detail::stop_bit::abort;
     for (const ScopeLink* link = outer(); link != nullptr; link = link->outer()) {
         if (link->is_shield()) continue;
         const auto* scope = static_cast<const Scope*>(link);
         if (scope->ended()) stop |= detail::stop_bit::scope;
-        if (scope->source_ != nullptr) stop |= detail::stop_bit::watch;
+        if (scope->source_) stop |= detail::stop_bit::watch;
     }
     task_.stop = stop;
 }
@@ -39,7 +39,7 @@ void Scope::look_at_sources(const detail::Task& task) noexcept {
     for (ScopeLink* link = task.scope; link != nullptr; link = link->outer()) {
         if (link->is_shield()) continue;
         auto* scope = static_cast<Scope*>(link);
-        if (scope->source_ != nullptr && scope->source_->cancelled()) scope->end(End::outside);
+        if (scope->source_ && scope->source_->cancelled()) scope->end(End::outside);
     }
 }
 

@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <type_traits>
 
 namespace nexus {
@@ -29,7 +28,7 @@ public:
     /// passed already ends it here. Does not suspend. Throws UsageError outside a fiber.
     Scope(std::int64_t deadline_ns, const char* what);
     /// Opens a scope that ends when `source` is cancelled, on any thread, or has been.
-    Scope(std::shared_ptr<detail::CancelState> source, const char* what);
+    Scope(detail::CancelRef source, const char* what);
     /// Leaves the scope.
     ~Scope();
 
@@ -64,7 +63,7 @@ private:
     Executor& executor_;
     Timer timer_;
     End end_ = End::open;
-    std::shared_ptr<detail::CancelState> source_;
+    detail::CancelRef source_;
     detail::CancelWaiter waiter_{Waker{}};
 };
 

@@ -6,8 +6,6 @@
 
 #include "nexus/exec/cancel_state.hpp"
 
-#include <memory>
-
 namespace nexus {
 
 class Runtime;
@@ -24,12 +22,12 @@ public:
     void wait() const;
 
     /// For until() and select().
-    [[nodiscard]] const std::shared_ptr<detail::CancelState>& cancel_state() const noexcept { return state_; }
+    [[nodiscard]] const detail::CancelRef& cancel_state() const noexcept { return state_; }
 
 private:
     friend class ShutdownHandle;
-    explicit ShutdownSignal(std::shared_ptr<detail::CancelState> state) noexcept : state_(std::move(state)) {}
-    std::shared_ptr<detail::CancelState> state_;
+    explicit ShutdownSignal(detail::CancelRef state) noexcept : state_(std::move(state)) {}
+    detail::CancelRef state_;
 };
 
 /// Triggers the shutdown. Copyable, any thread.
@@ -41,8 +39,8 @@ public:
 
 private:
     friend class Runtime;
-    ShutdownHandle() : state_(std::make_shared<detail::CancelState>()) {}
-    std::shared_ptr<detail::CancelState> state_;
+    ShutdownHandle() : state_(detail::CancelState::make()) {}
+    detail::CancelRef state_;
 };
 
 namespace detail {

@@ -7,7 +7,7 @@
 
 #include "nexus/exec/cancel_state.hpp"
 
-#include <memory>
+#include <iosfwd>
 #include <utility>
 
 namespace nexus {
@@ -17,7 +17,7 @@ class DropGuard;
 class CancellationToken {
 public:
     /// A token of its own. Allocates.
-    CancellationToken() : state_(std::make_shared<detail::CancelState>()) {}
+    CancellationToken() : state_(detail::CancelState::make()) {}
 
     /// A token that is cancelled with this one; born cancelled when this one is (CA-8). Its end leaves no trace here
     /// (H-27). Allocates.
@@ -36,13 +36,16 @@ public:
     /// Copies of one token are equal.
     friend bool operator==(const CancellationToken& a, const CancellationToken& b) noexcept = default;
 
+    /// "CancellationToken(live)" or "CancellationToken(cancelled)" (CA-1).
+    friend std::ostream& operator<<(std::ostream& out, const CancellationToken& token);
+
     /// For until() and select().
-    [[nodiscard]] const std::shared_ptr<detail::CancelState>& cancel_state() const noexcept { return state_; }
+    [[nodiscard]] const detail::CancelRef& cancel_state() const noexcept { return state_; }
 
 private:
-    explicit CancellationToken(std::shared_ptr<detail::CancelState> state) noexcept : state_(std::move(state)) {}
+    explicit CancellationToken(detail::CancelRef state) noexcept : state_(std::move(state)) {}
 
-    std::shared_ptr<detail::CancelState> state_;
+    detail::CancelRef state_;
 };
 
 /// Cancels its token when destroyed, also while an exception unwinds (CA-10). Move-only.
@@ -55,7 +58,7 @@ public:
         return *this;
     }
     ~DropGuard() {
-        if (token_.cancel_state() != nullptr) token_.cancel();
+        if (token_.cancel_state()) token_.cancel();
     }
 
     /// Gives the token back without cancelling it.

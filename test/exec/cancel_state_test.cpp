@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -15,10 +14,10 @@ using namespace nexus;
 using namespace nexus::test;
 using detail::CancelState;
 using detail::CancelWaiter;
-using Ref = std::shared_ptr<CancelState>;
+using Ref = detail::CancelRef;
 
 TEST(CancelState, is_raised_once_and_stays) {
-    const auto state = std::make_shared<CancelState>();
+    const auto state = CancelState::make();
     EXPECT_FALSE(state->cancelled());
     state->cancel();
     EXPECT_TRUE(state->cancelled());
@@ -27,7 +26,7 @@ TEST(CancelState, is_raised_once_and_stays) {
 }
 
 TEST(CancelState, goes_down_the_tree_and_not_up) {
-    const auto root = std::make_shared<CancelState>();
+    const auto root = CancelState::make();
     const Ref child = CancelState::child_of(root);
     const Ref sibling = CancelState::child_of(root);
     const Ref grandchild = CancelState::child_of(child);
@@ -40,7 +39,7 @@ TEST(CancelState, goes_down_the_tree_and_not_up) {
 }
 
 TEST(CancelState, a_hundred_children) {
-    const auto root = std::make_shared<CancelState>();
+    const auto root = CancelState::make();
     std::vector<Ref> children;
     for (int i = 0; i < 100; ++i) children.push_back(CancelState::child_of(root));
     root->cancel();
@@ -48,7 +47,7 @@ TEST(CancelState, a_hundred_children) {
 }
 
 TEST(CancelState, A22_a_child_of_a_cancelled_state_is_born_cancelled) {
-    const auto root = std::make_shared<CancelState>();
+    const auto root = CancelState::make();
     root->cancel();
     EXPECT_TRUE(CancelState::child_of(root)->cancelled());
     EXPECT_EQ(root->child_count(), 0U);
@@ -57,7 +56,7 @@ TEST(CancelState, A22_a_child_of_a_cancelled_state_is_born_cancelled) {
 // proves: CA-8
 TEST(CancelState, A21_a_child_attached_during_the_cancel_does_not_miss_it) {
     for (int round = 0; round < 300; ++round) {
-        const auto root = std::make_shared<CancelState>();
+        const auto root = CancelState::make();
         std::atomic<int> ready{0};
         std::vector<Ref> children;
         std::thread attaching([&] {
@@ -75,7 +74,7 @@ TEST(CancelState, A21_a_child_attached_during_the_cancel_does_not_miss_it) {
 
 // proves: CA-9
 TEST(CancelState, H27_a_child_leaves_its_parent_when_its_last_handle_goes) {
-    const auto root = std::make_shared<CancelState>();
+    const auto root = CancelState::make();
     for (int i = 0; i < 1000; ++i) {
         const Ref child = CancelState::child_of(root);
         EXPECT_EQ(root->child_count(), 1U);
@@ -85,7 +84,7 @@ TEST(CancelState, H27_a_child_leaves_its_parent_when_its_last_handle_goes) {
 
 TEST(CancelState, H27_children_that_go_while_the_parent_is_cancelled) {
     for (int round = 0; round < 200; ++round) {
-        const auto root = std::make_shared<CancelState>();
+        const auto root = CancelState::make();
         std::vector<Ref> children;
         for (int i = 0; i < 20; ++i) children.push_back(CancelState::child_of(root));
         std::thread dropping([&children] { children.clear(); });
@@ -111,12 +110,12 @@ TEST(CancelState, H27_a_chain_of_a_hundred_thousand_on_a_fiber_stack) {
     bool cancelled = false;
     executor
         .spawn_boxed([&cancelled] {
-            auto root = std::make_shared<CancelState>();
+            auto root = CancelState::make();
             Ref last = chain(root, 100'000);
             root->cancel();
             cancelled = last->cancelled();
-            root.reset();
-            last.reset();
+            root = Ref();
+            last = Ref();
         })
         .detach();
     executor.poll();
@@ -132,10 +131,10 @@ TEST(CancelState, H27_a_chain_that_is_destroyed_without_a_cancel) {
     const std::int64_t before = blocks_in_use();
     executor
         .spawn_boxed([] {
-            auto root = std::make_shared<CancelState>();
+            auto root = CancelState::make();
             Ref last = chain(root, 100'000);
-            root.reset();
-            last.reset();
+            root = Ref();
+            last = Ref();
         })
         .detach();
     settle(executor);
@@ -163,7 +162,7 @@ void with_waiter(F&& body) {
 // proves: CA-4, CA-6, CA-7, S-100, S-271, S-275, S-279
 TEST(CancelState, a_waiter_is_linked_until_it_leaves_or_the_flag_is_raised) {
     with_waiter([](CancelWaiter& waiter) {
-        const auto state = std::make_shared<CancelState>();
+        const auto state = CancelState::make();
         EXPECT_TRUE(state->add(waiter));
         EXPECT_EQ(state->waiter_count(), 1U);
         state->remove(waiter);
@@ -180,7 +179,7 @@ TEST(CancelState, a_waiter_is_linked_until_it_leaves_or_the_flag_is_raised) {
 // proves: CA-3
 TEST(CancelState, waiters_are_woken_in_order_of_arrival) {
     Executor executor;
-    const auto state = std::make_shared<CancelState>();
+    const auto state = CancelState::make();
     std::vector<int> order;
     for (int i = 0; i < 3; ++i) {
         executor
@@ -200,7 +199,7 @@ TEST(CancelState, waiters_are_woken_in_order_of_arrival) {
 // proves: S-277
 TEST(CancelState, A5_waiting_again_and_again_allocates_nothing) {
     with_waiter([](CancelWaiter& waiter) {
-        const auto state = std::make_shared<CancelState>();
+        const auto state = CancelState::make();
         ASSERT_TRUE(state->add(waiter));
         state->remove(waiter);
         const std::int64_t before = blocks_in_use();
@@ -217,7 +216,7 @@ TEST(CancelState, A6_a_waiter_may_go_as_soon_as_it_sees_the_flag) {
     // The fiber's waiter lies on its stack and goes the moment the flag is up, while the cancel is still under way.
     for (int round = 0; round < 200; ++round) {
         Executor executor;
-        const auto state = std::make_shared<CancelState>();
+        const auto state = CancelState::make();
         for (int i = 0; i < 4; ++i) {
             executor
                 .spawn_boxed([&state] {
@@ -239,7 +238,7 @@ TEST(CancelState, A6_a_waiter_may_go_as_soon_as_it_sees_the_flag) {
 TEST(CancelState, A7_what_a_cancel_wakes_may_use_the_same_state) {
     // Waking holds no lock: a fiber of this thread is only queued, but the state can be used at any moment after.
     Executor executor;
-    const auto state = std::make_shared<CancelState>();
+    const auto state = CancelState::make();
     bool nested = false;
     executor
         .spawn_boxed([&] {
@@ -259,7 +258,7 @@ TEST(CancelState, A8_a_cancel_needs_no_memory) {
     // Nothing can throw between the lock and the flag, so neither is ever left half done.
     static_assert(noexcept(std::declval<CancelState&>().cancel()));
     with_waiter([](CancelWaiter& waiter) {
-        const auto state = std::make_shared<CancelState>();
+        const auto state = CancelState::make();
         const auto child = CancelState::child_of(state);
         ASSERT_TRUE(state->add(waiter));
         const bool watched = fail_next_allocation();

@@ -85,7 +85,7 @@ auto with_deadline(std::int64_t deadline_ns, Body&& body) {
     return scope.run("timeout", std::forward<Body>(body));
 }
 template <class Body>
-auto with_source(const std::shared_ptr<detail::CancelState>& source, Body&& body) {
+auto with_source(const detail::CancelRef& source, Body&& body) {
     Scope scope(source, "until");
     return scope.run("until", std::forward<Body>(body));
 }

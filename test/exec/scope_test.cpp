@@ -302,7 +302,7 @@ TEST_F(ScopeTest, end_from_outside_by_another_fiber) {
 }
 
 TEST_F(ScopeTest, until_a_source_is_cancelled_on_this_thread) {
-    const auto source = std::make_shared<detail::CancelState>();
+    const auto source = detail::CancelState::make();
     in_fiber([&] {
         JoinHandle<void> canceller = executor.spawn_boxed([&source] { source->cancel(); });
         const Result<void> result = with_source(source, [] { park_for_ever(); });
@@ -315,7 +315,7 @@ TEST_F(ScopeTest, until_a_source_is_cancelled_on_this_thread) {
 
 // proves: H-9
 TEST_F(ScopeTest, until_a_source_is_cancelled_on_another_thread) {
-    const auto source = std::make_shared<detail::CancelState>();
+    const auto source = detail::CancelState::make();
     Result<void> result;
     JoinHandle<void> handle = executor.spawn_boxed([&] { result = with_source(source, [] { park_for_ever(); }); });
     executor.poll();
@@ -326,7 +326,7 @@ TEST_F(ScopeTest, until_a_source_is_cancelled_on_another_thread) {
 }
 
 TEST_F(ScopeTest, until_sees_a_cancel_while_it_runs) {
-    const auto source = std::make_shared<detail::CancelState>();
+    const auto source = detail::CancelState::make();
     in_fiber([&] {
         const Result<int> result = with_source(source, [&] {
             on_another_thread([&source] { source->cancel(); });
@@ -337,7 +337,7 @@ TEST_F(ScopeTest, until_sees_a_cancel_while_it_runs) {
 }
 
 TEST_F(ScopeTest, until_a_source_that_is_cancelled_does_not_run_its_body) {
-    const auto source = std::make_shared<detail::CancelState>();
+    const auto source = detail::CancelState::make();
     source->cancel();
     in_fiber([&] {
         bool ran = false;
@@ -347,7 +347,7 @@ TEST_F(ScopeTest, until_a_source_that_is_cancelled_does_not_run_its_body) {
 }
 
 TEST_F(ScopeTest, a_timeout_inside_until_and_the_other_way_round) {
-    const auto source = std::make_shared<detail::CancelState>();
+    const auto source = detail::CancelState::make();
     in_fiber([&] {
         Result<void> inner;
         Result<void> outer = with_source(source, [&] {

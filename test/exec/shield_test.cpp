@@ -102,7 +102,7 @@ TEST(Shield, the_end_of_a_scope_around_it_waits_too) {
 
 TEST(Shield, a_token_around_it_is_not_heard_inside) {
     Executor executor;
-    const auto source = std::make_shared<detail::CancelState>();
+    const auto source = detail::CancelState::make();
     Flag flag;
     bool finished = false;
     auto fiber = executor.spawn_boxed([&] {

@@ -213,7 +213,7 @@ TEST(Teardown, H17_a_waker_kept_by_a_wait_that_was_unwound_is_given_back) {
     const std::int64_t before = blocks_in_use();
     std::shared_ptr<ShutdownStatsAtomics> stats;
     {
-        const auto source = std::make_shared<detail::CancelState>();
+        const auto source = detail::CancelState::make();
         {
             Executor executor;
             stats = executor.stats_handle();

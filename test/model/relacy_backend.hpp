@@ -6,6 +6,7 @@
 #pragma once
 
 #include "nexus/base/mpsc_queue.hpp"
+#include "nexus/exec/cancel_state.hpp"
 #include "nexus/exec/park_gate.hpp"
 #include "nexus/exec/state_word.hpp"
 #include "nexus/sync/detail/mpsc_state.hpp"

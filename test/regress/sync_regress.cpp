@@ -171,8 +171,8 @@ NEXUS_TEST(SyncRegress, a_receiver_that_goes_under_a_wait_ends_the_wait)
 // --- tokens ---
 
 TEST(SyncRegress, a_cancel_needs_no_memory_and_so_reaches_everybody) {
-    const auto root = std::make_shared<nexus::detail::CancelState>();
-    std::vector<std::shared_ptr<nexus::detail::CancelState>> tree{root};
+    const auto root = nexus::detail::CancelState::make();
+    std::vector<nexus::detail::CancelRef> tree{root};
     for (std::size_t i = 0; i < 40; ++i) tree.push_back(nexus::detail::CancelState::child_of(tree[i / 3]));
     static_assert(noexcept(root->cancel()));
     root->cancel();

@@ -5,6 +5,8 @@
 #include "test/sync/fibers.hpp"
 
 #include <atomic>
+#include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
@@ -64,6 +66,15 @@ TEST(CancellationToken, dropping_does_not_cancel) {
     EXPECT_FALSE(child.is_cancelled());
     root = CancellationToken{}; // the last handle of the parent
     EXPECT_FALSE(child.is_cancelled());
+}
+
+TEST(CancellationToken, CA1_prints_its_flag) {
+    CancellationToken token;
+    std::ostringstream text;
+    text << token << ' ';
+    token.cancel();
+    text << token;
+    EXPECT_EQ(text.str(), "CancellationToken(live) CancellationToken(cancelled)");
 }
 
 TEST(CancellationToken, send_sync) {

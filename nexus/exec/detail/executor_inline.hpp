@@ -56,8 +56,8 @@ namespace detail {
 template <class F, class T>
 struct FiberBody {
     [[nodiscard]] static std::byte* address(const Stack& stack) noexcept {
-        // SAFETY: address arithmetic inside the stack; rounding down keeps it inside (check_closure_fits).
         std::byte* base = StackBase::address(stack.top);
+        // SAFETY: address arithmetic inside the stack; rounding down keeps it inside (check_closure_fits).
         const auto below = reinterpret_cast<std::uintptr_t>(base);
         const std::uintptr_t at = (below - sizeof(F)) & ~(std::uintptr_t{alignof(F)} - 1);
         return base - (below - at);

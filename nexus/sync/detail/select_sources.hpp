@@ -56,7 +56,7 @@ struct SelectCancelled {
         [[nodiscard]] bool ready() const noexcept { return state_->cancelled(); }
 
     private:
-        std::shared_ptr<CancelState> state_;
+        CancelRef state_;
         CancelWaiter node_;
     };
 };
