@@ -54,6 +54,15 @@ public:
     [[nodiscard]] bool valid() const noexcept { return task_ != nullptr; }
     /// True when the fiber has ended in any way (EX-53).
     [[nodiscard]] bool is_finished() const { return task("is_finished").outcome_known(); }
+    /// Suspends until the fiber has ended in any way, and takes nothing: join() goes on from here. Throws as join()
+    /// does when the wait is ended. False when it had to return at once, because an exception unwinds and the fiber
+    /// lives.
+    bool wait();
+    /// True when the fiber has ended with an exception or by abort: join() will throw.
+    [[nodiscard]] bool has_failed() const {
+        const TaskView view = task("has_failed");
+        return view.outcome_known() && view.header.outcome != Outcome::value;
+    }
     /// Asks the fiber to unwind: at once if it is parked, at its next wait otherwise (H-1). False when it had ended
     /// already (EX-54); the handle stays joinable either way, unlike the seed's, and join() then throws TaskAborted.
     bool abort();
@@ -70,8 +79,6 @@ protected:
     explicit JoinHandleBase(Task& task) noexcept : task_(&task) {}
     /// Throws UsageError for an empty handle.
     [[nodiscard]] TaskView task(const char* operation) const;
-    /// Suspends until the fiber has ended. Returns false when it must return at once because of unwinding.
-    bool wait();
     /// Rethrows the fiber's exception, throws TaskAborted; returns when there is a value.
     void check_outcome();
     /// Drops handle and reference after the output was taken.
@@ -122,7 +129,6 @@ public:
 
 private:
     friend class Executor;
-    friend struct JoinAccess;
     explicit JoinHandle(detail::TypedTask<T>& task) noexcept : JoinHandleBase(task) {}
 };
 

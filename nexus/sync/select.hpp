@@ -8,9 +8,10 @@
 //
 // It consumes nothing: returning i promises that the try_ form of source i succeeds, or reports closed, until the fiber
 // suspends. What can be selected on: receivers, writable(local or spsc sender), Notify, CancellationToken,
-// ShutdownSignal, JoinHandle, TaskGroup, Interval, Deadline, and readable() or writable() of sockets and everything
-// else that has an io_source(). Own types: specialise nexus::detail::Selectable, see detail/selectable.hpp. Sources
-// that are ready at the same time take turns. Sources that lose pass on what they were told meanwhile (H-23).
+// ShutdownSignal, Mutex, Semaphore (one permit), OnceCell, JoinHandle, TaskGroup, Interval, Deadline, and readable() or
+// writable() of sockets and everything else that has an io_source(). Own types: specialise nexus::detail::Selectable,
+// see detail/selectable.hpp. Sources that are ready at the same time take turns. Sources that lose pass on what they
+// were told meanwhile (H-23).
 #pragma once
 
 #include "nexus/sync/detail/select_bytes.hpp"

@@ -7,12 +7,17 @@
 #include "nexus/base/error.hpp"
 #include "nexus/exec/wait.hpp"
 
+#include <cassert>
+
 namespace nexus::detail {
 
 /// The running fiber, as its own thread wakes it. Part of a node on that fiber's stack.
 struct LocalWaiter {
     explicit LocalWaiter(Executor& on) noexcept : executor(on), task(on.current_task()) {}
-    void wake() const noexcept { executor.wake(task); }
+    void wake() const noexcept {
+        assert(executor.cross_wake().on_owner_thread() && "a one-thread object is used on several threads");
+        executor.wake(task);
+    }
     [[nodiscard]] bool running() const noexcept { return executor.is_current(task); }
 
     Executor& executor;

@@ -8,6 +8,7 @@
 #include "nexus/sync/cancellation_token.hpp"
 #include "nexus/sync/deadline.hpp"
 #include "nexus/sync/detail/select_channels.hpp"
+#include "nexus/sync/detail/select_locks.hpp"
 #include "nexus/sync/detail/selectable.hpp"
 #include "nexus/sync/notify.hpp"
 #include "nexus/sync/readiness.hpp"

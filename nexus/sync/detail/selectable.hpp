@@ -43,8 +43,8 @@ constexpr void check_selectable() {
     static_assert(
         (SelectSource<Sources> && ...),
         "select() cannot wait for one of these. It takes receivers of every kind of channel, writable(local or "
-        "spsc sender), Notify, CancellationToken, ShutdownSignal, JoinHandle, TaskGroup, Interval, Deadline, "
-        "and readable(x) or writable(x) of a socket");
+        "spsc sender), Notify, CancellationToken, ShutdownSignal, Mutex, Semaphore, OnceCell, JoinHandle, TaskGroup, "
+        "Interval, Deadline, and readable(x) or writable(x) of a socket");
 }
 
 /// The first source from `start` on, round, that is ready; their number when none is.
