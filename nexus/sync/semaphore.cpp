@@ -37,7 +37,7 @@ Semaphore::Semaphore(std::size_t permits) : available_(checked(permits)) {}
 
 Semaphore::Permit Semaphore::try_acquire(std::size_t count) noexcept {
     if (count > available_) return {};
-    if (!waiters_.empty()) {
+    if (!waiters_.empty() && count != 0) {
         if (!Executor::in_fiber() || !free_for(Executor::current()->current_task(), count)) return {};
         promised_to_ = nullptr;
     }
@@ -89,11 +89,8 @@ void Semaphore::enlist(TurnWaiter& waiter) noexcept { waiters_.push_back(waiter)
 
 bool Semaphore::look(TurnWaiter& waiter) noexcept {
     if (waiter.granted || waiters_.front() != &waiter) return waiter.granted;
-    promised_to_ = nullptr; // not taken by the time that the oldest waiter runs: lapsed
-    if (waiter.amount <= available_) {
-        grant(waiter);
-        serve();
-    }
+    promised_to_ = nullptr;                         // not taken by the time that the oldest waiter runs: lapsed
+    if (waiter.amount <= available_) grant(waiter); // all there is: more than one over would have been granted before
     return waiter.granted;
 }
 
@@ -107,7 +104,7 @@ void Semaphore::delist(TurnWaiter& waiter, bool promise) noexcept {
         promised_to_ = &waiter.who.task;
         oldest->who.wake();
     } else {
-        serve();
+        serve(); // also what was kept for a promise when this waiter was granted its own
     }
 }
 

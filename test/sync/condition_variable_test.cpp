@@ -111,14 +111,15 @@ TEST(ConditionVariable, where_suspending_is_forbidden_the_mutex_stays_held) {
     Fibers fibers;
     Mutex mutex;
     ConditionVariable condition;
-    Mutex::Guard outside;
     auto fiber = fibers.run([&] {
         auto guard = mutex.lock();
+        auto next = fibers.spawn([&] { (void)mutex.lock(); }); // would get it if it were let go
+        yield_now();
         world.run([&](ResMut<int> number) {
             auto borrow = number.borrow();
             EXPECT_THROW(condition.wait(guard), UsageError);
         });
-        EXPECT_TRUE(mutex.locked());
+        EXPECT_EQ(mutex.waiter_count(), 1U);
     });
     EXPECT_TRUE(fiber.is_finished());
     EXPECT_FALSE(mutex.locked());
@@ -190,6 +191,19 @@ TEST(ConditionVariable, an_aborted_wait_unwinds_with_the_mutex_held) {
     EXPECT_TRUE(held_at_the_end);
     EXPECT_FALSE(mutex.locked());
     EXPECT_EQ(condition.waiter_count(), 0U);
+}
+
+TEST(ConditionVariable, a_wait_that_fails_with_the_mutex_free_does_not_suspend_for_it) {
+    Fibers fibers;
+    Mutex mutex;
+    ConditionVariable condition;
+    auto fiber = fibers.run([&] {
+        auto guard = mutex.lock();
+        EXPECT_EQ(timeout(10ms, [&] { condition.wait(guard); }).error(), errc::timed_out);
+        EXPECT_FALSE(fibers.executor().has_ready()) << "and is not queued to run again either";
+    });
+    fibers.advance(10ms);
+    EXPECT_TRUE(fiber.is_finished());
 }
 
 TEST(ConditionVariable, H23_a_wait_that_was_told_is_done_although_its_fiber_has_to_stop) {

@@ -434,21 +434,23 @@ TEST(MutexSelect, H23_waiters_that_leave_pass_a_promise_on) {
     Fibers fibers;
     Mutex mutex;
     Notify never;
+    Notify told;
     auto held = mutex.try_lock();
     (void)fibers.run([&] {
         EXPECT_EQ(select(mutex, never), 0U);
         never.wait(); // and leaves it
     });
-    auto second = fibers.run([&] { auto guard = mutex.lock(); });
+    auto second = fibers.run([&] { EXPECT_EQ(select(told, mutex), 0U); });
     bool third_got = false;
-    auto third = fibers.run([&] {
+    (void)fibers.run([&] {
         auto guard = mutex.lock();
         third_got = true;
     });
     held.unlock();
     fibers.executor().poll(); // the select wins, the second is woken
-    second.abort();
+    told.notify_one();        // and takes this instead
     fibers.settle();
+    EXPECT_TRUE(second.is_finished());
     EXPECT_TRUE(third_got);
     EXPECT_FALSE(mutex.locked());
     never.notify_one();
@@ -459,17 +461,20 @@ TEST(MutexSelect, the_last_waiter_that_leaves_frees_a_promised_mutex) {
     Fibers fibers;
     Mutex mutex;
     Notify never;
+    Notify told;
     auto held = mutex.try_lock();
     (void)fibers.run([&] {
         EXPECT_EQ(select(mutex, never), 0U);
         never.wait();
     });
-    auto second = fibers.run([&] { (void)select(never, mutex); });
+    auto second = fibers.run([&] { EXPECT_EQ(select(told, mutex), 0U); });
     held.unlock();
     fibers.executor().poll();
     EXPECT_FALSE(mutex.locked());
-    second.abort();
+    EXPECT_FALSE(mutex.try_lock()) << "it is for the second";
+    told.notify_one();
     fibers.settle();
+    EXPECT_TRUE(second.is_finished());
     EXPECT_TRUE(mutex.try_lock());
     never.notify_all();
     fibers.settle();

@@ -72,6 +72,17 @@ TEST(Semaphore, large_requests_are_not_starved_and_small_ones_do_not_overtake) {
     fibers.settle();
     EXPECT_EQ(order, (std::vector{3, 1, 2, 11}));
     EXPECT_EQ(semaphore.available(), 2U);
+    auto four = fibers.run([&] { semaphore.acquire(4).forget(); });
+    auto one = fibers.run([&] { semaphore.acquire().forget(); });
+    semaphore.release();
+    fibers.settle();
+    EXPECT_FALSE(four.is_finished() || one.is_finished()) << "three are there, and are kept for the one who wants four";
+    semaphore.release();
+    fibers.settle();
+    EXPECT_TRUE(four.is_finished());
+    EXPECT_FALSE(one.is_finished());
+    semaphore.release();
+    fibers.settle();
 }
 
 TEST(Semaphore, permits_move_release_and_forget) {
@@ -137,6 +148,10 @@ TEST(Semaphore, nothing_wanted_is_had_at_once) {
         EXPECT_EQ(permit.count(), 0U);
     });
     EXPECT_TRUE(fiber.is_finished());
+    (void)fibers.run([&] { semaphore.acquire().forget(); });
+    EXPECT_TRUE(fibers.run([&] { EXPECT_TRUE(semaphore.acquire(0)); }).is_finished()) << "though another waits";
+    semaphore.release();
+    fibers.settle();
 }
 
 // --- waits that end ---
@@ -275,6 +290,48 @@ TEST(SemaphoreSelect, the_promise_holds_although_others_wait_and_whoever_release
     EXPECT_EQ(semaphore.available(), 0U);
 }
 
+TEST(SemaphoreSelect, a_large_request_does_not_get_what_was_promised) {
+    Fibers fibers;
+    Semaphore semaphore(0);
+    Notify never;
+    bool large = false;
+    (void)fibers.run([&] {
+        EXPECT_EQ(select(semaphore, never), 0U);
+        semaphore.release(); // two are there, and one of them is promised
+        EXPECT_TRUE(semaphore.try_acquire().forget());
+    });
+    (void)fibers.run([&] {
+        semaphore.acquire(2).forget();
+        large = true;
+    });
+    semaphore.release();
+    fibers.settle();
+    EXPECT_FALSE(large);
+    semaphore.release();
+    fibers.settle();
+    EXPECT_TRUE(large);
+}
+
+TEST(SemaphoreSelect, a_lapsed_promise_reaches_the_one_behind_whom_a_release_has_served) {
+    Fibers fibers;
+    Semaphore semaphore(0);
+    Notify never;
+    (void)fibers.run([&] {
+        EXPECT_EQ(select(semaphore, never), 0U);
+        semaphore.release(); // for the first; the promised one stays, and is not taken
+    });
+    int got = 0;
+    for (int i = 0; i < 2; ++i) {
+        (void)fibers.run([&] {
+            semaphore.acquire().forget();
+            ++got;
+        });
+    }
+    semaphore.release();
+    fibers.settle();
+    EXPECT_EQ(got, 2);
+}
+
 TEST(SemaphoreSelect, what_a_winner_does_not_take_goes_to_the_next) {
     Fibers fibers;
     Semaphore semaphore(0);
@@ -361,38 +418,43 @@ TEST(SemaphoreRandom, nothing_is_lost_or_handed_out_twice) {
     for (unsigned seed = 1; seed <= 40; ++seed) {
         std::mt19937 random(seed);
         Fibers fibers;
-        constexpr std::size_t total = 5;
+        std::size_t total = 5;
         Semaphore semaphore(total);
         Notify never;
         std::size_t out = 0;
+        const auto one_round = [&] {
+            Semaphore::Permit permit;
+            const std::size_t wanted = 1 + random() % total;
+            switch (random() % 3) {
+            case 0: permit = semaphore.acquire(wanted); break;
+            case 1:
+                if (auto got = semaphore.acquire_for(Duration(random() % 50), wanted)) permit = std::move(*got);
+                break;
+            default:
+                if (select(never, semaphore) != 1) break;
+                if (random() % 3 == 0) {
+                    semaphore.release(); // one more, while one is promised
+                    ++total;
+                }
+                if (random() % 2 == 0) {
+                    permit = semaphore.try_acquire();
+                    ASSERT_TRUE(permit) << "a broken promise, seed " << seed;
+                }
+                break;
+            }
+            struct Count {
+                std::size_t& out;
+                std::size_t count;
+                ~Count() { out -= count; }
+            } const count{out, permit.count()};
+            out += permit.count();
+            ASSERT_LE(out + semaphore.available(), total) << "seed " << seed;
+            if (random() % 2 == 0) yield_now();
+        };
         std::vector<JoinHandle<void>> all;
         for (int i = 0; i < 20; ++i) {
             all.push_back(fibers.spawn([&] {
-                for (int round = 0; round < 6; ++round) {
-                    Semaphore::Permit permit;
-                    const std::size_t wanted = 1 + random() % total;
-                    switch (random() % 3) {
-                    case 0: permit = semaphore.acquire(wanted); break;
-                    case 1:
-                        if (auto got = semaphore.acquire_for(Duration(random() % 50), wanted)) permit = std::move(*got);
-                        break;
-                    default:
-                        if (select(never, semaphore) == 1 && random() % 2 == 0) {
-                            permit = semaphore.try_acquire();
-                            ASSERT_TRUE(permit) << "a broken promise, seed " << seed;
-                        }
-                        break;
-                    }
-                    struct Count {
-                        std::size_t& out;
-                        std::size_t count;
-                        ~Count() { out -= count; }
-                    } const count{out, permit.count()};
-                    out += permit.count();
-                    ASSERT_LE(out, total) << "seed " << seed;
-                    ASSERT_LE(out + semaphore.available(), total) << "seed " << seed;
-                    if (random() % 2 == 0) yield_now();
-                }
+                for (int round = 0; round < 6; ++round) one_round();
             }));
         }
         for (int step = 0; step < 300 && fibers.alive() != 0; ++step) {
@@ -401,7 +463,7 @@ TEST(SemaphoreRandom, nothing_is_lost_or_handed_out_twice) {
             if (random() % 4 == 0) fibers.advance(Duration(random() % 20));
         }
         fibers.advance(1s);
-        EXPECT_EQ(fibers.alive(), 0U) << "seed " << seed;
+        ASSERT_EQ(fibers.alive(), 0U) << "seed " << seed;
         EXPECT_EQ(semaphore.available(), total) << "seed " << seed;
     }
 }
