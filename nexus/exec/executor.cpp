@@ -189,13 +189,7 @@ void Executor::fiber_main() noexcept {
             me.ops->discard(me);
             me.outcome = Outcome::aborted;
         } else {
-            {
-                struct Values { // go last, and while unwinding if an exception ends the fiber
-                    Task& task;
-                    ~Values() { detail::StackBase::of(task).destroy_values(); }
-                } const values{me};
-                me.ops->run(me);
-            }
+            me.ops->run(me);
             me.outcome = Outcome::value;
         }
     } catch (const Aborted&) {
@@ -216,6 +210,7 @@ void Executor::complete(Task& task) noexcept {
         if (task.outcome == Outcome::value) task.ops->destroy_output(task);
         task.ops = nullptr;
     }
+    detail::StackBase::of(task).destroy_values();
     --live_count_;
     ++completed_in_run_;
     // It stays in place: its destructor unlinks it. Until then nobody else may join.

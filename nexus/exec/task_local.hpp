@@ -5,8 +5,8 @@
 //     log(*request_id);                                  // anywhere below, in this fiber
 //
 // A fiber that asks for its value the first time gets one that is made then; it inherits nothing from the fiber that
-// spawned it. Values are destroyed at the fiber's end on its own stack, newest first, after the frames of its body;
-// when an exception or an abort ends it, while that unwinds.
+// spawned it. Values are destroyed at the fiber's end on its own stack, newest first, after everything else of the
+// fiber's: the frames of its body, and its output if nobody wants that.
 //
 // Defaults: only inside fibers, else UsageError; nothing here suspends but what T does; a TaskLocal may be used by
 // fibers of all threads and runtimes, made before them and destroyed after them. Invariants: a fiber has at most one

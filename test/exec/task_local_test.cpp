@@ -149,7 +149,7 @@ TEST_F(TaskLocalEnd, they_go_on_the_fibers_own_stack_and_may_wait) {
         ~Waits() {
             if (!armed) return;
             EXPECT_EQ(Executor::current()->current_task().stack, stack);
-            yield_now(); // at once while an exception unwinds, a turn otherwise
+            yield_now(); // at once when the fiber has been aborted, a turn otherwise
             ended->emplace_back("waited");
         }
     };
@@ -173,6 +173,27 @@ TEST_F(TaskLocalEnd, they_go_on_the_fibers_own_stack_and_may_wait) {
     executor.poll();
     executor.shutdown();
     EXPECT_EQ(log_.size(), 2U);
+}
+
+TEST_F(TaskLocalEnd, an_output_that_nobody_wants_may_still_ask) {
+    struct Asks {
+        explicit Asks(bool arm) : armed(arm) {}
+        Asks(Asks&& other) noexcept : armed(std::exchange(other.armed, false)) {}
+        Asks& operator=(Asks&&) = delete;
+        ~Asks() {
+            if (armed) ended->push_back("output, " + first->what);
+        }
+        bool armed;
+    };
+    Executor executor;
+    executor
+        .spawn_boxed([] {
+            first->what = "value";
+            return Asks(true);
+        })
+        .detach();
+    settle(executor);
+    EXPECT_EQ(log_, (std::vector<std::string>{"output, value", "value"}));
 }
 
 TEST_F(TaskLocalEnd, a_destructor_may_ask_for_values) {
