@@ -2,10 +2,8 @@
 
 #include "nexus/base/atomic.hpp"
 #include "nexus/base/usage_error.hpp"
-#include "nexus/os/clock.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 namespace nexus {
@@ -24,7 +22,7 @@ std::uint64_t mix(std::uint64_t x) noexcept {
 std::uint64_t fresh_seed() noexcept {
     static constinit base::Atomic<std::uint64_t> made{0}; // partners: this, on all threads
     const Executor* executor = Executor::current();
-    const std::int64_t now = executor != nullptr ? executor->now_ns() : os::monotonic_ns();
+    const std::int64_t now = executor != nullptr ? executor->now_ns() : detail::to_ns(Clock::now());
     // SAFETY: relaxed; only that the numbers differ matters.
     return mix(static_cast<std::uint64_t>(now)) ^ mix(made.fetch_add_relaxed(1));
 }
@@ -76,9 +74,12 @@ Duration Backoff::with_jitter() const noexcept {
     // Depends on the retry and on the seed; 53 bits make a double in [0, 1).
     const std::uint64_t bits = mix(seed_ ^ mix(retries_ ^ mix(static_cast<std::uint64_t>(delay_.count()))));
     const double share = static_cast<double>(bits >> 11) * 0x1p-53;
-    const double ns = static_cast<double>(delay_.count()) * (1.0 + options_.jitter * (2.0 * share - 1.0));
-    constexpr double longest = 0x1p62;
-    return Duration(static_cast<std::int64_t>(std::llround(std::min(ns, longest))));
+    const auto delay = static_cast<double>(delay_.count());
+    const double most = std::min(delay * (1.0 + options_.jitter), static_cast<double>(options_.max_delay.count()));
+    const double least = delay * (1.0 - options_.jitter);
+    const double drawn = least + share * (most - least);
+    if (drawn >= static_cast<double>(options_.max_delay.count())) return options_.max_delay; // a double may round up
+    return Duration(static_cast<std::int64_t>(drawn));
 }
 
 Duration Backoff::next_delay() const {

@@ -8,17 +8,14 @@
 //     }
 //
 // Defaults: owner thread, one fiber at a time; nothing suspends but wait(). Delays double from `initial` to
-// `max_delay`. Jitter spreads the clients of a server that came back: each delay is multiplied by a factor in [1 -
-// jitter, 1 + jitter], after the cap, so it may exceed max_delay (BO-5). The factors follow from the seed and the
-// number of the retry alone; without a seed each Backoff takes one of its own from the clock and a count, so runs that
-// have to be repeatable give one. Deviations from the seed crate: none in behaviour; mistakes of the builder are
-// UsageErrors.
+// `max_delay`. Jitter spreads the clients of a server that came back: each delay is drawn evenly from [1 - jitter, 1 +
+// jitter] times the delay, cut off at `max_delay`, which the seed crate may exceed (BO-5). What is drawn follows from
+// the seed and the number of the retry alone; without a seed each Backoff takes one of its own from the clock and a
+// count, so runs that have to be repeatable give one (docs/decisions/0039).
 #pragma once
 
 #include "nexus/base/error.hpp"
 #include "nexus/runtime/time.hpp"
-
-#include <boost/system/result.hpp>
 
 #include <cstdint>
 #include <limits>
