@@ -181,6 +181,62 @@ TEST_F(AllocationFree, task_groups_notify_and_select) {
     });
 }
 
+TEST_F(AllocationFree, locks_that_are_waited_for) {
+    nexus::Mutex mutex;
+    nexus::SharedMutex shared;
+    nexus::Semaphore permits(1);
+    nexus::ConditionVariable changed;
+    nexus::Barrier barrier(3);
+    expect_silence([&] {
+        bool ready = false;
+        const auto body = [&] {
+            for (int i = 0; i < 4; ++i) {
+                const auto guard = mutex.lock();
+                const auto reading = shared.lock_shared();
+                const auto permit = permits.acquire();
+                nexus::yield_now();
+            }
+            const auto writing = shared.lock_for(1s);
+            auto guard = mutex.lock();
+            changed.wait(guard, [&] { return ready; });
+        };
+        nexus::OnceCell<int> cell;
+        auto first = nexus::spawn([&] {
+            body();
+            (void)barrier.arrive_and_wait();
+            EXPECT_EQ(cell.get_or_init([] {
+                nexus::yield_now();
+                return 1;
+            }),
+                      1);
+        });
+        auto second = nexus::spawn([&] {
+            (void)barrier.arrive_and_wait();
+            EXPECT_EQ(cell.wait(), 1);
+        });
+        nexus::Notify never;
+        EXPECT_EQ(nexus::select(never, mutex, permits) != 0, true);
+        nexus::yield_now();
+        ready = true;
+        changed.notify_all();
+        (void)barrier.arrive_and_wait();
+        nexus::join_all(first, second);
+    });
+}
+
+nexus::TaskLocal<std::uint64_t> requests;
+
+TEST_F(AllocationFree, task_locals_shields_and_backoff) {
+    expect_silence([] {
+        nexus::spawn([] {
+            ++*requests;
+            nexus::shield([] { nexus::yield_now(); });
+            nexus::Backoff backoff = nexus::BackoffBuilder().initial(1ms).jitter(0.5).build();
+            EXPECT_TRUE(backoff.wait(1));
+        }).join();
+    });
+}
+
 TEST_F(AllocationFree, sockets) {
     int ends[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
