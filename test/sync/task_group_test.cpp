@@ -1,6 +1,7 @@
 #include "nexus/sync/task_group.hpp"
 
 #include "nexus/base/usage_error.hpp"
+#include "nexus/exec/shield.hpp"
 #include "nexus/sync/cancellation_token.hpp"
 #include "nexus/sync/notify.hpp"
 #include "nexus/sync/select.hpp"
@@ -440,6 +441,70 @@ TEST(TaskGroup, children_are_injected) {
         return ledger->entries;
     });
     EXPECT_EQ(entries, 6);
+}
+
+// --- in a shield ---
+
+TEST(TaskGroupShield, an_abort_does_not_reach_the_children_of_a_group_in_a_shield) {
+    Fibers fibers;
+    Notify go;
+    int finished = 0;
+    auto fiber = fibers.run([&] {
+        shield([&] {
+            TaskGroup group;
+            group.spawn([&] {
+                go.wait();
+                ++finished;
+            });
+        });
+        yield_now();
+        ADD_FAILURE() << "aborted";
+    });
+    fiber.abort();
+    fibers.settle();
+    EXPECT_EQ(fibers.alive(), 2U);
+    go.notify_one();
+    fibers.settle();
+    EXPECT_EQ(finished, 1);
+    EXPECT_TRUE(fiber.is_finished());
+}
+
+TEST(TaskGroupShield, the_end_of_a_scope_around_the_shield_does_not_either_but_one_inside_does) {
+    Fibers fibers;
+    Notify go;
+    int finished = 0;
+    auto fiber = fibers.run([&] {
+        const auto outer = timeout(10ms, [&] {
+            shield([&] {
+                {
+                    TaskGroup group;
+                    group.spawn([&] {
+                        go.wait();
+                        ++finished;
+                    });
+                }
+                const auto inner = timeout(10ms, [&] {
+                    TaskGroup group;
+                    group.spawn([&] {
+                        go.wait();
+                        ++finished;
+                    });
+                });
+                EXPECT_TRUE(inner.has_value()) << "the body came to its end, late";
+            });
+            yield_now();
+        });
+        EXPECT_EQ(outer.error(), errc::timed_out);
+    });
+    fibers.advance(11ms);
+    EXPECT_EQ(fibers.alive(), 2U);
+    go.notify_one();
+    fibers.settle();
+    EXPECT_EQ(finished, 1);
+    EXPECT_EQ(fibers.alive(), 2U);
+    fibers.advance(11ms);
+    EXPECT_EQ(finished, 1) << "the second child was aborted";
+    EXPECT_TRUE(fiber.is_finished());
 }
 
 } // namespace
