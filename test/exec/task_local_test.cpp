@@ -258,6 +258,17 @@ TEST(TaskLocalMemory, small_values_lie_on_the_stack_large_ones_on_the_heap) {
     fiber.join();
 }
 
+TEST(TaskLocalMemory, the_first_frame_lies_below_the_room) {
+    Executor executor;
+    auto fiber = executor.spawn_boxed([] {});
+    const detail::Task& task = fiber.header();
+    const detail::StackBase& base = detail::StackBase::of(task);
+    EXPECT_EQ(base.room, detail::StackBase::room_bytes);
+    const void* lowest = base.end - base.room;
+    EXPECT_FALSE(std::less<>()(lowest, static_cast<const void*>(task.context.handle)));
+    settle(executor);
+}
+
 TEST(TaskLocalMemory, closures_of_any_size_and_alignment_stay_intact) {
     struct alignas(256) Wide {
         std::array<std::uint64_t, 64> words;

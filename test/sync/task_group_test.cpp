@@ -443,6 +443,21 @@ TEST(TaskGroup, children_are_injected) {
     EXPECT_EQ(entries, 6);
 }
 
+TEST(TaskGroup, a_token_that_is_cancelled_already_keeps_children_from_starting) {
+    Fibers fibers;
+    CancellationToken token;
+    bool started = false;
+    auto fiber = fibers.run([&] {
+        until(token, [&] {
+            TaskGroup group;
+            group.spawn([&] { started = true; });
+            token.cancel();
+        });
+    });
+    EXPECT_TRUE(fiber.is_finished());
+    EXPECT_FALSE(started);
+}
+
 // --- in a shield ---
 
 TEST(TaskGroupShield, an_abort_does_not_reach_the_children_of_a_group_in_a_shield) {
