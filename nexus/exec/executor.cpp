@@ -152,7 +152,8 @@ void Executor::check_slot_fits(std::size_t bytes, std::size_t alignment) const {
 }
 
 void Executor::check_closure_fits(const Stack& stack, std::size_t closure_bytes) const {
-    if (closure_bytes + minimum_frame_bytes <= stack.usable_bytes()) return;
+    constexpr std::size_t base_bytes = sizeof(detail::StackBase) + detail::StackBase::room_bytes;
+    if (closure_bytes + base_bytes + minimum_frame_bytes <= stack.usable_bytes()) return;
     throw UsageError("spawn: a closure of " + std::to_string(closure_bytes) + " bytes does not fit into a stack of " +
                      std::to_string(stack.usable_bytes()) +
                      "; hold large state by pointer, or raise SpawnOptions::stack_size");
@@ -204,13 +205,16 @@ void Executor::fiber_main() noexcept {
 
 void Executor::complete(Task& task) noexcept {
     task.ending = true;
-    // Code of the user's, which may still wait, comes first; nothing from here on does.
-    if (!task.state.has_join()) {
-        if (task.failure != nullptr) report_unhandled(std::exchange(task.failure, nullptr), task.name());
-        if (task.outcome == Outcome::value) task.ops->destroy_output(task);
-        task.ops = nullptr;
-    }
-    detail::StackBase::of(task).destroy_values();
+    // Code of the user's, which may still wait, comes first; nothing from here on does. The output may ask for
+    // task-locals, and while these go the handle may: then the output goes too.
+    do {
+        if (!task.state.has_join()) {
+            if (task.failure != nullptr) report_unhandled(std::exchange(task.failure, nullptr), task.name());
+            if (task.outcome == Outcome::value) task.ops->destroy_output(task);
+            task.ops = nullptr;
+        }
+        detail::StackBase::of(task).destroy_values();
+    } while (task.ops != nullptr && !task.state.has_join());
     --live_count_;
     ++completed_in_run_;
     // It stays in place: its destructor unlinks it. Until then nobody else may join.

@@ -10,8 +10,8 @@
 //
 // Defaults: only inside fibers, else UsageError; nothing here suspends but what T does; a TaskLocal may be used by
 // fibers of all threads and runtimes, made before them and destroyed after them. Invariants: a fiber has at most one
-// value of a TaskLocal; its values are found by number in a list, newest first, for there are few; numbers are never
-// used twice, so what a TaskLocal that is gone has left in a fiber is nobody's.
+// value of a TaskLocal, besides one that is being destroyed; its values are found by number in a list, newest first,
+// for there are few; numbers are never used twice, so what a TaskLocal that is gone has left in a fiber is nobody's.
 #pragma once
 
 #include "nexus/base/atomic.hpp"
@@ -79,15 +79,18 @@ public:
     /// Makes the running fiber's value from `args`, in place of the one it may have.
     template <class... Args>
     T& emplace(Args&&... args) {
-        Value& mine = node();
-        mine.clear();
-        ::new (static_cast<void*>(&mine.value)) T(std::forward<Args>(args)...);
-        mine.full = true;
-        return mine.value;
+        Value* mine = &node();
+        while (mine->full) { // once more when its destructor has asked for the value
+            clear(*mine);
+            mine = &node();
+        }
+        ::new (static_cast<void*>(&mine->value)) T(std::forward<Args>(args)...);
+        mine->full = true;
+        return mine->value;
     }
     /// Destroys the running fiber's value; the next get() makes a new one.
     void reset() {
-        if (auto* found = lookup(base_of_current("TaskLocal::reset"))) found->clear();
+        if (auto* found = lookup(base_of_current("TaskLocal::reset"))) clear(*found);
     }
 
 private:
@@ -117,6 +120,13 @@ private:
         made->older = base.newest;
         base.newest = made;
         return *made;
+    }
+    /// A destructor that asks for the value gets another one, not the place where its own goes. That place is not used
+    /// again then.
+    void clear(Value& mine) const {
+        mine.number = 0;
+        mine.clear();
+        if (lookup(base_of_current("TaskLocal::reset")) == nullptr) mine.number = number_;
     }
     [[gnu::noinline]] void make(Value& mine) const {
         ::new (static_cast<void*>(&mine.value)) T(initial_());

@@ -215,6 +215,68 @@ TEST_F(TaskLocalEnd, a_destructor_may_ask_for_values) {
     EXPECT_EQ(log_, (std::vector<std::string>{"first", "made anew"}));
 }
 
+TEST_F(TaskLocalEnd, a_handle_that_goes_while_they_do_takes_the_output_along) {
+    struct Waits {
+        bool armed = false;
+        ~Waits() {
+            if (armed) yield_now();
+        }
+    };
+    static TaskLocal<Waits> waits;
+    Executor executor;
+    auto fiber = executor.spawn_boxed([] {
+        waits->armed = true;
+        return std::make_unique<Ends>(Ends{"output"});
+    });
+    auto failing = executor.spawn_boxed([] {
+        waits->armed = true;
+        throw std::runtime_error("nobody joins");
+    });
+    executor.poll();
+    EXPECT_FALSE(fiber.is_finished());
+    fiber.detach();
+    failing.detach();
+    log_.clear(); // of what was moved from
+    EXPECT_THROW(settle(executor), std::runtime_error);
+    settle(executor);
+    EXPECT_EQ(log_, (std::vector<std::string>{"output"}));
+    EXPECT_EQ(executor.task_count(), 0U);
+}
+
+/// Asks for the value of its own TaskLocal while it goes.
+struct Stubborn {
+    Stubborn() { ++alive; }
+    Stubborn(const Stubborn&) = delete;
+    Stubborn& operator=(const Stubborn&) = delete;
+    ~Stubborn();
+    int again = 0;
+    std::string text = "long enough that it lies on the heap";
+    static inline int alive = 0;
+};
+TaskLocal<Stubborn> stubborn;
+Stubborn::~Stubborn() {
+    --alive;
+    if (again > 0) stubborn->again = again - 1;
+    EXPECT_EQ(text, "long enough that it lies on the heap");
+}
+
+TEST(TaskLocal, a_value_that_goes_may_ask_for_its_successor) {
+    Executor executor;
+    auto fiber = executor.spawn_boxed([] {
+        stubborn->again = 2;
+        stubborn.emplace();
+        EXPECT_EQ(Stubborn::alive, 1);
+        EXPECT_EQ(stubborn->again, 0);
+        stubborn->again = 2;
+        stubborn.reset();
+        EXPECT_EQ(Stubborn::alive, 1);
+        EXPECT_EQ(stubborn->again, 1);
+    });
+    settle(executor);
+    fiber.join();
+    EXPECT_EQ(Stubborn::alive, 0);
+}
+
 TEST_F(TaskLocalEnd, a_fiber_that_never_starts_has_none) {
     Executor executor;
     auto fiber = executor.spawn_boxed([] { first->what = "never"; });
