@@ -90,6 +90,8 @@ Duration Backoff::next_delay() const {
 
 bool Backoff::wait_or_give_up() {
     if (is_exhausted()) return false;
+    // Without a pause, tries in a destructor would follow each other for as long as nothing else ends them.
+    if (Executor::of_current_fiber("Backoff::wait").unwinding()) return false;
     sleep(next_delay());
     advance();
     return true;

@@ -70,7 +70,7 @@ public:
 
     /// Suspends for next_delay(), then advances. Gives the error back without waiting when the retries are used up or
     /// the deadline has passed (BO-2). Throws at the end of a scope (rule 5); then it has not advanced (BO-6). While an
-    /// exception unwinds it does not wait.
+    /// exception unwinds nothing waits, so it gives the error back then too, and has not advanced.
     template <class E>
     [[nodiscard]] boost::system::result<void, Exhausted<std::decay_t<E>>> wait(E&& error) {
         if (!wait_or_give_up()) return Exhausted<std::decay_t<E>>{std::forward<E>(error)};

@@ -3,7 +3,8 @@
 //     auto [book, limits] = nexus::join_all(nexus::spawn(load_book), nexus::spawn(load_limits));
 //     std::vector<Quote> quotes = nexus::join_all(handles);
 //
-// All of them have ended before it returns or throws, so none outlives what it may refer to. If some ended with an
+// All of them have ended before it returns or throws, so none outlives what it may refer to; unless the caller itself
+// has to stop, which ends its wait like any other and detaches those given as temporaries. If some ended with an
 // exception or were aborted, the first of these, in the order of the arguments, comes out as from join(), and no value
 // is taken: the other handles stay as they are, and those given as temporaries are dropped, so a second exception goes
 // to on_unhandled. Siblings of one that failed are not aborted: that is what TaskGroup does (docs/decisions/0036).

@@ -47,7 +47,6 @@ TEST(Backoff, exhausted_after_max_retries) {
     auto fiber = fibers.run([&] {
         Backoff backoff = BackoffBuilder().initial(10ms).max_retries(2).build();
         EXPECT_TRUE(backoff.wait(Error(errc::closed, "connect")));
-        EXPECT_EQ(fibers.now(), fibers.now());
         EXPECT_TRUE(backoff.wait(Error(errc::closed, "connect")));
         EXPECT_TRUE(backoff.is_exhausted());
         auto given_up = backoff.wait(Error(errc::closed, "connect"));
@@ -275,6 +274,29 @@ TEST(Backoff, a_cancelled_wait_has_not_advanced) {
 TEST(Backoff, needs_a_fiber_to_wait) {
     Backoff backoff;
     EXPECT_THROW((void)backoff.wait(1), UsageError);
+    EXPECT_EQ(backoff.retries(), 0U);
+}
+
+TEST(Backoff, while_an_exception_unwinds_it_gives_up) {
+    Fibers fibers;
+    Backoff backoff; // without a limit
+    int tries = 0;
+    struct Destructor {
+        Backoff& backoff;
+        int& tries;
+        ~Destructor() {
+            do ++tries;
+            while (backoff.wait("refused").has_value() && tries < 1000);
+        }
+    };
+    auto aborted = fibers.run([&] {
+        const Destructor at_end{backoff, tries};
+        park("its abort");
+    });
+    aborted.abort();
+    fibers.settle();
+    EXPECT_TRUE(aborted.is_finished());
+    EXPECT_EQ(tries, 1);
     EXPECT_EQ(backoff.retries(), 0U);
 }
 
