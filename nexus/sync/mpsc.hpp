@@ -6,8 +6,8 @@
 // fibers, of any runtime. Nothing allocates but channel(). Values arrive exactly once, those of one sender in order. A
 // send() that waits is served in turn, and try_send() says full while one waits: nobody is overtaken (H-23). The end is
 // told by dropping the other side: without senders the receiver gets what is buffered, then errc::closed; without
-// receiver every send fails with errc::closed. Cost: sending and receiving take no lock unless a sender has to wait for
-// room.
+// receiver every send fails with errc::closed, and what was on its way is destroyed at once. Cost: sending and
+// receiving take no lock unless a sender has to wait for room.
 #pragma once
 
 #include "nexus/exec/scope.hpp"
@@ -136,8 +136,9 @@ public:
         if (state_ != nullptr) state_->drop_receiver();
     }
 
-    /// Suspends until there is a value. Fails with errc::closed after the last value of the last sender, or with
-    /// timed_out or cancelled (rule 5); a failed call has taken nothing.
+    /// Suspends until there is a value. Fails with errc::closed after the last value of the last sender, or when
+    /// another fiber destroys or replaces this Receiver meanwhile, or with timed_out or cancelled (rule 5); a failed
+    /// call has taken nothing.
     [[nodiscard]] Result<T> recv() {
         Executor& executor = Executor::of_current_fiber("recv");
         if (auto end = detail::enter_wait(executor, "recv"); end != detail::WaitEnd::ready) [[unlikely]] {

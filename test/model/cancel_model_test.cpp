@@ -1,20 +1,13 @@
 // The cross-thread protocol of CancellationToken under a model checker: the library's own template, whose flag, counts
 // and lock are points where another thread may run. Waiters, children and last handles come and go while a cancel is
 // under way. Each model is refuted when a fault is planted.
-#include "relacy_backend.hpp"
+#include "parking.hpp"
 
 namespace {
 
 using namespace nexus::model;
 
 constexpr rl::iteration_t enough = 50'000;
-
-#define EXPECT_CORRECT(...)                                                                                            \
-    do {                                                                                                               \
-        const Verdict verdict = explore<__VA_ARGS__>(enough);                                                          \
-        EXPECT_TRUE(verdict.correct) << verdict.report;                                                                \
-    } while (false)
-#define EXPECT_REFUTED(...) EXPECT_FALSE((explore<__VA_ARGS__>(enough).correct)) << "the model does not see the fault"
 
 class CheckedMutex {
 public:
@@ -26,7 +19,7 @@ private:
 };
 
 /// Where a fiber parks: what is signalled stays signalled. Wakes may be spurious, as those of fibers are.
-struct Parking {
+struct Bed {
     /// For a waiter that was added: it is woken, without looking first. A lost wake is a deadlock.
     template <class State>
     void wait_for(const State& state) {
@@ -41,7 +34,7 @@ struct Parking {
 class CheckedWaker {
 public:
     CheckedWaker() : intact_(0) {}
-    explicit CheckedWaker(Parking& where) : where_(&where), intact_(1) {}
+    explicit CheckedWaker(Bed& where) : where_(&where), intact_(1) {}
     CheckedWaker(const CheckedWaker& other) : where_(other.where_), intact_(static_cast<int>(other.intact_(RL_INFO))) {}
     CheckedWaker& operator=(const CheckedWaker& other) {
         where_ = other.where_;
@@ -55,7 +48,7 @@ public:
     }
 
 private:
-    Parking* where_ = nullptr;
+    Bed* where_ = nullptr;
     rl::var<int> intact_;
 };
 
@@ -116,17 +109,17 @@ struct WaitModel : rl::test_suite<WaitModel<Backend>, 3> {
     using Ref = nexus::detail::BasicCancelRef<Backend>;
 
     std::array<Ref, 3> handles;
-    std::array<Parking, 3> parking;
+    std::array<Bed, 3> parking;
     rl::var<int> published;
 
     void before() {
         published(RL_INFO) = 0;
-        for (Parking& place : parking) rl::rl_sem_init(&place.signal, 0, 0, RL_INFO);
+        for (Bed& place : parking) rl::rl_sem_init(&place.signal, 0, 0, RL_INFO);
         handles[0] = State::make();
         handles[1] = handles[2] = handles[0];
     }
     void after() {
-        for (Parking& place : parking) rl::rl_sem_destroy(&place.signal, RL_INFO);
+        for (Bed& place : parking) rl::rl_sem_destroy(&place.signal, RL_INFO);
     }
 
     void thread(unsigned index) {
@@ -168,7 +161,7 @@ struct FamilyModel : rl::test_suite<FamilyModel<Backend>, 3> {
     using Ref = nexus::detail::BasicCancelRef<Backend>;
 
     std::array<Ref, 3> handles;
-    Parking parking;
+    Bed parking;
 
     void before() {
         rl::rl_sem_init(&parking.signal, 0, 0, RL_INFO);

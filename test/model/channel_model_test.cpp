@@ -164,8 +164,72 @@ struct MpscModel : rl::test_suite<MpscModel<Policy, capacity>, 3> {
     }
 };
 
+/// The receiver takes a value at most and leaves, while two senders send, or do not, through a ring with room for all.
+/// What was sent is destroyed although the state lives on.
+template <class Policy>
+struct MpscCloseModel : rl::test_suite<MpscCloseModel<Policy>, 3> {
+    /// Counts how many of its kind are alive. The threads of the checker run one at a time: the count needs no order.
+    struct Counted {
+        int* alive;
+        Watched watched;
+        Counted(int& count, int value) : alive(&count), watched(value) { ++*alive; }
+        Counted(Counted&& other) noexcept : alive(other.alive), watched(std::move(other.watched)) { ++*alive; }
+        ~Counted() { --*alive; }
+    };
+    using State = nexus::detail::BasicMpscState<Counted, Policy>;
+    static constexpr int values = 2;
+
+    State* state = nullptr;
+    std::array<Fiber, 3> fibers;
+    int alive = 0;
+
+    void before() {
+        for (Fiber& fiber : fibers) fiber.before();
+        alive = 0;
+        state = make<State>(std::size_t{2 * values});
+        for (int i = 0; i < 3; ++i) state->add_sender(); // one of them stays, so that no end of theirs wakes anybody
+    }
+    void after() {
+        RL_ASSERT(alive == 0);
+        destroy(state);
+        for (Fiber& fiber : fibers) fiber.after();
+    }
+    void thread(unsigned index) { index == 0 ? receive(fibers[0]) : send(); }
+
+    void send() {
+        for (unsigned i = rl::rand(values + 1); i > 0 && !state->closed(); --i) {
+            Counted value(alive, 0);
+            RL_ASSERT(state->try_push(value));
+        }
+        state->drop_sender();
+    }
+    /// One fiber looks, and waits; another one of its thread gives the receiver up meanwhile, which ends the wait.
+    void receive(Fiber& me) {
+        std::optional<Counted> value;
+        bool end = false;
+        state->begin_receiving("recv");
+        const bool parked = !state->try_receive(value, end) && !state->receive_after_arming(value, end, me.reference());
+        state->drop_receiver();
+        if (parked) {
+            me.park();
+            RL_ASSERT(state->try_receive(value, end) && end && !value);
+        }
+        state->end_receiving();
+    }
+};
+
 template <class Backend>
 using MpscParking = Parking<Backend, 3>;
+
+TEST(ChannelModel, mpsc_leaves_nothing_behind_the_receiver) {
+    EXPECT_CORRECT(MpscCloseModel<MpscParking<RelacyAtomics>>);
+}
+TEST(ChannelModel, mpsc_mutant_close_without_fence_is_refuted) {
+    EXPECT_REFUTED(MpscCloseModel<MpscParking<WithoutFence>>);
+}
+TEST(ChannelModel, mpsc_mutant_close_without_lock_is_refuted) {
+    EXPECT_REFUTED(MpscCloseModel<Unguarded<MpscParking<RelacyAtomics>>>);
+}
 
 TEST(ChannelModel, mpsc_loses_nothing) {
     EXPECT_CORRECT(MpscModel<MpscParking<RelacyAtomics>, 1>);

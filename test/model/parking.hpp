@@ -74,4 +74,13 @@ struct Parking {
     };
 };
 
+/// A planted mutant: the lock does not lock.
+template <class Policy>
+struct Unguarded : Policy {
+    struct Mutex {
+        void lock() {}
+        void unlock() {}
+    };
+};
+
 } // namespace nexus::model

@@ -3,6 +3,7 @@
 #include "nexus/runtime/time.hpp"
 #include "nexus/sync/cancellation_token.hpp"
 #include "nexus/sync/local.hpp"
+#include "nexus/sync/mpsc.hpp"
 #include "nexus/sync/notify.hpp"
 #include "nexus/sync/select.hpp"
 #include "nexus/sync/task_group.hpp"
@@ -166,6 +167,46 @@ NEXUS_TEST(SyncRegress, a_receiver_that_goes_under_a_wait_ends_the_wait)
     nexus::yield_now();
     held.reset();
     EXPECT_EQ(waiter.join(), nexus::errc::closed);
+}
+
+NEXUS_TEST(SyncRegress, a_receiver_of_many_senders_that_goes_under_a_wait_ends_the_wait)
+{
+    auto [tx, rx] = nexus::mpsc::channel<int>(1);
+    auto held = std::make_unique<nexus::mpsc::Receiver<int>>(std::move(rx));
+    auto waiter = nexus::spawn([&held] { return held->recv().error(); });
+    nexus::yield_now();
+    held.reset();
+    EXPECT_EQ(waiter.join(), nexus::errc::closed);
+
+    auto [sender, receiver] = nexus::mpsc::channel<int>(1);
+    auto selected = std::make_unique<nexus::mpsc::Receiver<int>>(std::move(receiver));
+    auto selecting = nexus::spawn([&selected] { return nexus::select(*selected); });
+    nexus::yield_now();
+    selected.reset();
+    EXPECT_EQ(selecting.join(), 0U);
+}
+
+NEXUS_TEST(SyncRegress, what_comes_after_the_receiver_went_is_destroyed_with_it)
+{
+    struct Closing { // closes the channel when it has its place in it and is not there yet
+        explicit Closing(std::unique_ptr<nexus::mpsc::Receiver<Closing>>& of, int& count)
+            : receiver(&of), alive(&count) {
+            ++*alive;
+        }
+        Closing(Closing&& other) noexcept : receiver(other.receiver), alive(other.alive) {
+            ++*alive;
+            receiver->reset();
+        }
+        ~Closing() { --*alive; }
+        std::unique_ptr<nexus::mpsc::Receiver<Closing>>* receiver;
+        int* alive;
+    };
+    int alive = 0;
+    auto [tx, rx] = nexus::mpsc::channel<Closing>(4);
+    auto held = std::make_unique<nexus::mpsc::Receiver<Closing>>(std::move(rx));
+    EXPECT_TRUE(tx.try_send(Closing(held, alive)));
+    EXPECT_EQ(alive, 0) << "also while a sender is left";
+    EXPECT_EQ(tx.try_send(Closing(held, alive)).error(), nexus::errc::closed);
 }
 
 // --- tokens ---

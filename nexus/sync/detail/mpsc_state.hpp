@@ -4,7 +4,9 @@
 // the Senders; `waiting_` (under the lock) holds the parked send() calls, oldest first, and `waiters_` their number;
 // whoever makes room while there are any moves their values in (serve), so that none is overtaken; a node leaves the
 // list under the lock, and one that was served or told the end is not touched again. `receiving_` belongs to whichever
-// thread has the Receiver.
+// thread has the Receiver. Once `closed_` is set the ring is emptied under the lock, by the receiver as it goes and by
+// each sender that published meanwhile: of the fences between its publishing and its look at `closed_`, and between the
+// receiver's setting that and its look at the ring, one comes first, so one of the two finds the value.
 #pragma once
 
 #include "nexus/base/atomic.hpp"
@@ -80,7 +82,9 @@ public:
             found_full_.store_release(true); // partner: high_water()
             return false;
         }
-        receiver_.wake_after_publish();
+        receiver_.wake_after_publish(); // has the fence that the look below needs, too
+        if (closed()) [[unlikely]]
+            discard();
         return true;
     }
     void link(SendWaiter& waiter) {
@@ -130,9 +134,10 @@ public:
 
     // --- the receiver ---
 
-    /// Every send fails from here on.
+    /// Every send fails from here on, and a recv() of another fiber of this thread; what is buffered is destroyed.
     void drop_receiver() noexcept {
-        closed_.store_release(true); // partners: closed(); the lock below for those who wait
+        closed_.store_release(true);    // partners: closed(); the lock below for those who wait
+        receiver_.wake_after_publish(); // has the fence between this and discard(), too
         WakeBatch<Handle> batch;
         bool again = true;
         while (again) {
@@ -149,7 +154,7 @@ public:
             }
             batch.wake();
         }
-        while (ring_.try_pop([](T&& /*unread*/) noexcept {})) {}
+        discard();
     }
     /// No sender is left. What they pushed is visible to a pop after this.
     [[nodiscard]] bool ended() const noexcept { return senders_.load_acquire() == 0; } // partner: drop_sender()
@@ -163,8 +168,11 @@ public:
         return true;
     }
     /// pop(), and once more when the senders are gone: the last may have sent and left in between (H-35). True when
-    /// there is a value, now in `value`, or when `end` has come.
+    /// there is a value, now in `value`, or when `end` has come, or this end has been given up: then the ring is not
+    /// the receiver's any more.
     [[nodiscard]] bool try_receive(std::optional<T>& value, bool& end) noexcept {
+        if (closed()) [[unlikely]]
+            return end = true;
         if (pop(value)) return true;
         if (!ended()) return false;
         end = !pop(value);
@@ -176,7 +184,7 @@ public:
         return try_receive(value, end);
     }
     /// select(): the same without taking anything.
-    [[nodiscard]] bool readable() const noexcept { return has_value() || ended(); }
+    [[nodiscard]] bool readable() const noexcept { return closed() || has_value() || ended(); }
     [[nodiscard]] bool readable_after_arming(Pointer me) noexcept {
         receiver_.arm(me);
         return readable();
@@ -205,6 +213,15 @@ private:
     void remove(SendWaiter& waiter) noexcept {
         waiter.unlink();
         waiters_.remove();
+    }
+    /// After `closed_` has been set: destroys what is buffered, one by one and outside the lock, for a destructor may
+    /// do anything.
+    void discard() noexcept {
+        for (bool more = true; more;) {
+            std::optional<T> unread;
+            std::lock_guard<Mutex> lock(mutex_);
+            more = ring_.try_pop([&unread](T&& value) noexcept { unread.emplace(std::move(value)); });
+        }
     }
     void note_depth() noexcept {
         const std::size_t depth = ring_.depth();
