@@ -8,7 +8,8 @@
 // Defaults: one thread; the mutex is held again whenever a wait returns, also when it throws: that part of it is
 // shielded, so a fiber that has to stop waits until the mutex is free. Who waited longest is told first. Telling puts
 // the waiter into the mutex's queue, and the fiber runs when it owns the mutex, not before. A wait that was told counts
-// as done: it returns, and the reason to stop comes at the next wait (H-23). Made anywhere, may outlive its runtime.
+// as done: it returns, and the reason to stop comes at the next wait (H-23). Made anywhere, may outlive its runtime;
+// but code outside fibers must not hold the mutex while a runtime goes whose fibers wait here: they could not end.
 // Invariant: `waiters_` holds the waits that have not been told, oldest first.
 #pragma once
 
