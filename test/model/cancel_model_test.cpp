@@ -136,7 +136,7 @@ struct WaitModel : rl::test_suite<WaitModel<Backend>, 3> {
 
     void wait(State& state, unsigned index) {
         const bool patient = index == 1;
-        nexus::detail::BasicCancelWaiter<Backend> waiter(typename Backend::Waker(parking[index]));
+        nexus::detail::BasicCancelWaiter<Backend> waiter{typename Backend::Waker(parking[index])};
         const bool added = state.add(waiter);
         RL_ASSERT(added || state.cancelled());
         if (added && patient) parking[index].wait_for(state);
