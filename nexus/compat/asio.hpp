@@ -1,8 +1,8 @@
 // Boost.Asio and nexus in one program: use_fiber, AsioThread, AsioHost. Header-only; needs Boost.Asio's headers.
 //
-//     nexus::AsioThread asio;                                        // an io_context beside the loop, on its own
-//     thread tcp::socket socket(asio.context()); nexus::Result<std::size_t> n = socket.async_read_some(buffer,
-//     nexus::use_fiber);    // in a fiber
+//     nexus::AsioThread asio;                          // an io_context beside the loop, on a thread of its own
+//     tcp::socket socket(asio.context());              // in a fiber:
+//     nexus::Result<std::size_t> n = socket.async_read_some(buffer, nexus::use_fiber);
 //
 //     boost::asio::io_context io;                                    // or the other way round: Asio owns the main
 //     nexus::AsioHost host(runtime, io);
