@@ -1,10 +1,9 @@
 // A program at work in which, after it has warmed up, whoever asks for memory ends it (rule 3 of the design): fibers
-// from the slab and from the pool, every channel, waits with and without limit, wakes from another thread, echo over
-// TCP and UDP. allocation_free_test.cpp and allocation_free_net_test.cpp look at the same things one by one, and at
-// more.
+// from the slab and from the pool, every channel, locks, waits with and without limit, wakes from another thread, echo
+// over TCP and UDP. allocation_free_test.cpp and allocation_free_net_test.cpp look at the same things one by one, and
+// at more.
 //
-// Not in it: locks, which are in no header so far and are one more step of SameThread; and waits that end by throwing,
-// whose exception the C++ runtime allocates.
+// Not in it: waits that end by throwing, whose exception the C++ runtime allocates.
 #include "nexus/nexus.hpp"
 #include "test/system/heap_calls.hpp"
 
@@ -135,6 +134,31 @@ public:
         telling.join();
     }
 
+    /// Every lock, each of them waited for.
+    void take_turns() {
+        ready_ = false;
+        auto other = nexus::spawn([this] {
+            {
+                auto guard = mutex_.lock();
+                auto alone = shared_mutex_.lock();
+                auto permit = semaphore_.acquire();
+                nexus::yield_now();
+                ready_ = true;
+            }
+            while (changed_.waiter_count() == 0) nexus::yield_now();
+            auto guard = mutex_.lock();
+            changed_.notify_one();
+        });
+        nexus::yield_now();
+        auto shared = shared_mutex_.lock_shared();
+        auto permit = semaphore_.acquire();
+        auto guard = mutex_.lock();
+        changed_.wait(guard, [this] { return std::exchange(told_, true) && ready_; });
+        told_ = false;
+        EXPECT_FALSE(mutex_.try_lock());
+        other.join();
+    }
+
     void run_out_of_time() {
         const auto late = nexus::timeout(20us, [this] { return local_.receiver.recv(); });
         EXPECT_EQ(late.error(), nexus::errc::timed_out);
@@ -149,6 +173,12 @@ private:
     nexus::spsc_bytes::Channel spsc_bytes_ = nexus::spsc_bytes::channel(512);
     nexus::broadcast::Channel<int> broadcast_ = nexus::broadcast::channel<int>(8);
     nexus::watch::Channel<int> watch_ = nexus::watch::channel(0);
+    nexus::Mutex mutex_;
+    nexus::SharedMutex shared_mutex_;
+    nexus::Semaphore semaphore_{1};
+    nexus::ConditionVariable changed_;
+    bool ready_ = false;
+    bool told_ = false;
     nexus::CancellationToken stop_;
     nexus::Interval tick_ = nexus::interval_at(nexus::now() + 1h, 1h);
 };
@@ -239,6 +269,7 @@ TEST(NoHeap, a_program_at_work) {
             same_thread.exchange();
             same_thread.tell_everybody();
             same_thread.select_among_them();
+            same_thread.take_turns();
             same_thread.run_out_of_time();
             other_thread.ask();
             echo.over_tcp();
