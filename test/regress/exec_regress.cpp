@@ -21,6 +21,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -374,6 +375,36 @@ TEST(ExecRegress, impossible_sizes_are_refused) {
     EXPECT_THROW((void)executor.spawn_boxed([] {}, {.stack_size = std::size_t{1} << 60}), UsageError);
     EXPECT_THROW((void)nexus::ByteSlab::bounded({.slots = std::size_t{1} << 56}), std::bad_alloc);
     EXPECT_EQ(executor.task_count(), 0U);
+}
+
+// --- poll() beside threads that wake faster than fibers run ---
+
+TEST(ExecRegress, poll_takes_in_no_more_wakes_than_run_in_a_cycle) {
+    Executor executor({.tasks_per_cycle = 4});
+    std::vector<nexus::Waker> wakers;
+    int woken = 0;
+    for (int i = 0; i < 100; ++i) {
+        executor
+            .spawn_boxed([&] {
+                wakers.push_back(nexus::Waker::of_current());
+                Executor::current()->suspend("a wake");
+                ++woken;
+            })
+            .detach();
+    }
+    run_dry(executor);
+    ASSERT_EQ(wakers.size(), 100U);
+    std::thread([&] {
+        for (const nexus::Waker& waker : wakers) waker.wake();
+    }).join();
+    executor.poll();
+    EXPECT_EQ(woken, 4);
+    bool ran = false;
+    executor.spawn_boxed([&ran] { ran = true; }).detach();
+    executor.poll();
+    EXPECT_TRUE(ran) << "a fiber of this thread stands behind all that were woken";
+    run_dry(executor);
+    EXPECT_EQ(woken, 100);
 }
 
 } // namespace
