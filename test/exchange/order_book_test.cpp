@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 #include <vector>
 
@@ -103,6 +104,73 @@ TEST_F(OrderBookTest, cancel_takes_an_order_out_once) {
     EXPECT_EQ(book.best(Side::buy), std::nullopt);
 }
 
+TEST_F(OrderBookTest, fill_or_kill_takes_all_or_nothing_within_its_price) {
+    (void)sell(1, 100, 4);
+    (void)sell(2, 101, 4);
+    (void)sell(3, 102, 4);
+    EXPECT_EQ(submit(4, Side::buy, 101, 9, TimeInForce::fok), 9);
+    EXPECT_TRUE(fills.empty());
+    EXPECT_EQ(book.resting(), 3u);
+    EXPECT_EQ(submit(5, Side::buy, 101, 8, TimeInForce::fok), 0);
+    EXPECT_EQ(fills, (std::vector<Fill>{{5, 1, 100, 4}, {5, 2, 101, 4}}));
+    EXPECT_EQ(submit(6, Side::buy, 0, 5, TimeInForce::fok, OrderType::market), 5);
+    EXPECT_EQ(submit(7, Side::buy, 0, 4, TimeInForce::fok, OrderType::market), 0);
+    EXPECT_EQ(submit(8, Side::buy, 200, 1, TimeInForce::fok), 1) << "nothing is there";
+    EXPECT_EQ(book.resting(), 0u);
+}
+
+TEST_F(OrderBookTest, replace_keeps_the_place_only_when_just_the_quantity_goes_down) {
+    const auto replace = [&](OrderId id, Ticks price, Quantity quantity) {
+        return book.replace({id, Side::buy, OrderType::limit, TimeInForce::day, price, quantity},
+                            [&](const Fill& fill) { fills.push_back(fill); });
+    };
+    for (const OrderId id : {1U, 2U, 3U}) (void)buy(id, 100, 10);
+    EXPECT_EQ(replace(1, 100, 4), 4);
+    EXPECT_EQ(replace(2, 100, 11), 11);
+    EXPECT_EQ(book.quantity_at(Side::buy, 100), 25);
+    (void)sell(4, 100, 16);
+    EXPECT_EQ(fills, (std::vector<Fill>{{4, 1, 100, 4}, {4, 3, 100, 10}, {4, 2, 100, 2}}));
+    EXPECT_EQ(replace(2, 99, 9), 9);
+    EXPECT_EQ(book.quantity_at(Side::buy, 100), 0);
+    EXPECT_EQ(book.quantity_at(Side::buy, 99), 9);
+    EXPECT_EQ(replace(1, 99, 5), 0) << "it does not rest any more";
+    EXPECT_EQ(book.resting(), 1u);
+}
+
+TEST_F(OrderBookTest, replace_with_a_price_that_meets_the_other_side_fills) {
+    (void)buy(1, 100, 10);
+    (void)sell(2, 102, 4);
+    fills.clear();
+    EXPECT_EQ(book.replace({1, Side::buy, OrderType::limit, TimeInForce::day, 103, 7},
+                           [&](const Fill& fill) { fills.push_back(fill); }),
+              3);
+    EXPECT_EQ(fills, (std::vector<Fill>{{1, 2, 102, 4}}));
+    EXPECT_EQ(book.best(Side::buy), 103);
+    EXPECT_EQ(book.cancel(1), 3);
+}
+
+TEST_F(OrderBookTest, levels_have_the_quantity_of_their_orders_best_first) {
+    using Levels = std::vector<std::pair<Ticks, Quantity>>;
+    const auto levels = [&](Side side) {
+        Levels all;
+        book.each_level(side, [&](Ticks price, Quantity quantity) { all.emplace_back(price, quantity); });
+        return all;
+    };
+    EXPECT_TRUE(levels(Side::buy).empty());
+    (void)buy(1, 99, 10);
+    (void)buy(2, 100, 5);
+    (void)buy(3, 99, 1);
+    (void)sell(4, 101, 7);
+    (void)sell(5, 103, 2);
+    EXPECT_EQ(levels(Side::buy), (Levels{{100, 5}, {99, 11}}));
+    EXPECT_EQ(levels(Side::sell), (Levels{{101, 7}, {103, 2}}));
+    (void)sell(6, 100, 8);
+    (void)book.cancel(1);
+    EXPECT_EQ(levels(Side::buy), (Levels{{99, 1}}));
+    EXPECT_EQ(levels(Side::sell), (Levels{{100, 3}, {101, 7}, {103, 2}}));
+    EXPECT_EQ(book.quantity_at(Side::sell, 102), 0);
+}
+
 TEST_F(OrderBookTest, a_moved_book_works_on) {
     (void)buy(1, 100, 10);
     OrderBook moved{std::move(book)};
@@ -119,29 +187,74 @@ NewOrder random_order(std::mt19937& random, OrderId id) {
     NewOrder order{id, Side::buy, OrderType::limit, TimeInForce::day, 0, static_cast<Quantity>(1 + random() % 50)};
     if (random() % 2 == 0) order.side = Side::sell;
     if (random() % 10 == 0) order.type = OrderType::market;
-    if (random() % 5 == 0) order.time_in_force = TimeInForce::ioc;
+    if (random() % 5 == 0) order.time_in_force = random() % 2 == 0 ? TimeInForce::ioc : TimeInForce::fok;
     if (order.type == OrderType::limit) order.price = static_cast<Ticks>(90 + random() % 21);
     return order;
 }
 
+/// A book, what is journalled about it, and what rests in it by a count of our own.
+struct CountedBook {
+    OrderBook book;
+    Journal journal = Journal::in_memory();
+    std::map<OrderId, NewOrder> resting; ///< with what is left
+
+    void submit(const NewOrder& order) {
+        journal.accepted(Time{}, "X", "S", order);
+        count(order, book.submit(order, [this](const Fill& fill) { filled(fill); }));
+    }
+    void replace(const NewOrder& order) {
+        journal.replaced(Time{}, order.id, order.price, order.quantity);
+        count(order, book.replace(order, [this](const Fill& fill) { filled(fill); }));
+    }
+    void cancel(OrderId id) {
+        const Quantity left = book.cancel(id);
+        ASSERT_EQ(left, resting.contains(id) ? resting[id].quantity : 0);
+        resting.erase(id);
+        if (left > 0) journal.cancelled(Time{}, id, left);
+    }
+    void filled(const Fill& fill) {
+        journal.filled(Time{}, fill);
+        if ((resting[fill.maker].quantity -= fill.quantity) == 0) resting.erase(fill.maker);
+    }
+    void count(NewOrder order, Quantity left) {
+        order.quantity = left;
+        resting.erase(order.id);
+        if (left > 0 && order.type == OrderType::limit && order.time_in_force == TimeInForce::day)
+            resting[order.id] = order;
+    }
+    void check() const {
+        ASSERT_EQ(book.resting(), resting.size());
+        for (const Side side : {Side::buy, Side::sell}) {
+            std::map<Ticks, Quantity> expected, seen;
+            for (const auto& [id, order] : resting)
+                if (order.side == side) expected[order.price] += order.quantity;
+            book.each_level(side, [&](Ticks price, Quantity quantity) { seen[price] = quantity; });
+            ASSERT_EQ(seen, expected);
+        }
+        if (book.best(Side::buy) && book.best(Side::sell)) {
+            ASSERT_LT(*book.best(Side::buy), *book.best(Side::sell));
+        }
+    }
+};
+
 TEST(OrderBook, random_flows_give_the_fills_of_the_reference) {
     for (unsigned seed = 1; seed <= 200; ++seed) {
         std::mt19937 random{seed};
-        OrderBook book;
-        Journal journal = Journal::in_memory();
+        CountedBook counted;
         for (OrderId id = 1; id <= 400; ++id) {
-            if (random() % 4 == 0) {
-                const OrderId victim = 1 + random() % id;
-                if (const Quantity left = book.cancel(victim); left > 0) journal.cancelled(Time{}, victim, left);
+            if (random() % 4 == 0) counted.cancel(1 + random() % id);
+            counted.submit(random_order(random, id));
+            if (random() % 3 == 0 && !counted.resting.empty()) {
+                const auto index = static_cast<std::ptrdiff_t>(random() % counted.resting.size());
+                NewOrder changed = std::next(counted.resting.begin(), index)->second;
+                if (random() % 2 == 0) changed.price = static_cast<Ticks>(90 + random() % 21);
+                changed.quantity = static_cast<Quantity>(1 + random() % 50);
+                counted.replace(changed);
             }
-            const NewOrder order = random_order(random, id);
-            journal.accepted(Time{}, "X", "S", order);
-            (void)book.submit(order, [&](const Fill& fill) { journal.filled(Time{}, fill); });
-            if (book.best(Side::buy) && book.best(Side::sell)) {
-                ASSERT_LT(*book.best(Side::buy), *book.best(Side::sell));
-            }
+            counted.check();
+            if (HasFatalFailure()) FAIL() << "seed " << seed;
         }
-        const ReferenceMatcher reference{journal.text()};
+        const ReferenceMatcher reference{counted.journal.text()};
         ASSERT_EQ(reference.faults, 0) << "seed " << seed;
         ASSERT_GT(reference.fills.size(), 50u);
         ASSERT_EQ(reference.journalled, reference.fills) << "seed " << seed;

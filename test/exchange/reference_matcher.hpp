@@ -1,6 +1,6 @@
 // A second matching engine, written for nothing but being obviously right: one flat list of resting orders, searched
 // from end to end for each fill. It shares no code with the engine under test, not even the journal's parser, and says
-// from the journal's accepted orders and cancels which fills there should have been.
+// from the journal's accepted orders, replaces and cancels which fills there should have been.
 #pragma once
 
 #include <map>
@@ -37,6 +37,11 @@ public:
                 in >> order.id >> order.owner >> order.symbol >> order.side >> order.type >> order.tif >> order.price >>
                     order.left;
                 accept(order);
+            } else if (kind == 'R') {
+                unsigned long long id = 0;
+                long long price = 0, quantity = 0;
+                in >> id >> price >> quantity;
+                replace(id, price, quantity);
             } else if (kind == 'C') {
                 unsigned long long id = 0;
                 long long quantity = 0;
@@ -56,7 +61,7 @@ public:
     std::vector<ReferenceFill> fills;                                          ///< those that there should be
     std::vector<ReferenceFill> journalled;                                     ///< those that the journal has
     std::map<std::string, std::map<std::string, ReferencePosition>> positions; ///< by owner and symbol
-    int faults = 0; ///< lines that cannot be read, cancels of what does not rest
+    int faults = 0; ///< lines that cannot be read, replaces and cancels of what does not rest
 
 private:
     struct Order {
@@ -77,6 +82,13 @@ private:
     }
 
     void accept(Order taker) {
+        if (taker.tif == '4') { // fill or kill
+            long long offered = 0;
+            for (const Order& maker : resting_)
+                if (maker.symbol == taker.symbol && maker.side != taker.side && prices_meet(taker, maker))
+                    offered += maker.left;
+            if (offered < taker.left) return;
+        }
         while (taker.left > 0) {
             std::size_t best = resting_.size();
             for (std::size_t i = 0; i < resting_.size(); ++i) {
@@ -98,6 +110,25 @@ private:
             if (resting_[best].left == 0) resting_.erase(resting_.begin() + static_cast<std::ptrdiff_t>(best));
         }
         if (taker.left > 0 && taker.type == '2' && taker.tif == '0') resting_.push_back(taker);
+    }
+
+    /// Less at the same price stays where it is; everything else comes in again.
+    void replace(unsigned long long id, long long price, long long quantity) {
+        for (std::size_t i = 0; i < resting_.size(); ++i) {
+            if (resting_[i].id != id) continue;
+            Order changed = resting_[i];
+            const bool keeps_place = changed.price == price && quantity <= changed.left;
+            changed.price = price;
+            changed.left = quantity;
+            if (keeps_place) {
+                resting_[i] = changed;
+            } else {
+                resting_.erase(resting_.begin() + static_cast<std::ptrdiff_t>(i));
+                accept(changed);
+            }
+            return;
+        }
+        ++faults;
     }
 
     void cancel(unsigned long long id, long long quantity) {

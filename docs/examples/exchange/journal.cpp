@@ -28,6 +28,7 @@ void Journal::accepted(Time time, std::string_view owner, std::string_view symbo
            static_cast<char>(order.time_in_force), order.price, order.quantity);
 }
 
+void Journal::replaced(Time time, OrderId id, Ticks price, Quantity left) { append('R', time, id, price, left); }
 void Journal::cancelled(Time time, OrderId id, Quantity left) { append('C', time, id, left); }
 void Journal::filled(Time time, const Fill& fill) {
     append('F', time, fill.taker, fill.maker, fill.price, fill.quantity);

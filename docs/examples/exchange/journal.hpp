@@ -1,6 +1,7 @@
-// The journal: one line for each accepted order, cancel and fill, in the order in which the engine decided them, and a
-// running hash over these lines. From the lines alone every fill and every position can be computed again:
+// The journal: one line for each accepted order, replace, cancel and fill, in the order in which the engine decided
+// them, and a running hash over these lines. From the lines alone every fill and every position can be computed again:
 //     O time id owner symbol side type time-in-force price quantity       accepted; the codes are those of FIX
+//     R time id price quantity                                            replaced: the price and what is left now
 //     C time id quantity                                                  cancelled with this quantity left
 //     F time taker maker price quantity                                   fill
 // Times are nanoseconds of the Unix epoch, prices are ticks. Owners and symbols must not contain blanks.
@@ -24,6 +25,7 @@ public:
     /// Appends to a file, buffered; writing may block for as long as the disk does.
     [[nodiscard]] static nexus::Result<Journal> open(const std::string& path);
     void accepted(Time time, std::string_view owner, std::string_view symbol, const NewOrder& order);
+    void replaced(Time time, OrderId id, Ticks price, Quantity left);
     void cancelled(Time time, OrderId id, Quantity left);
     void filled(Time time, const Fill& fill);
     /// Hands buffered lines to the kernel; says whether all lines so far were written.
