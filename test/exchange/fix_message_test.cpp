@@ -296,6 +296,26 @@ TEST(FieldReader, reads_and_converts) {
     EXPECT_FALSE(in.error());
 }
 
+TEST(FieldReader, groups_have_as_many_members_as_they_say) {
+    const auto group = [](const char* body) {
+        const std::string text = whole(body);
+        const fix::Message message{text};
+        fix::FieldReader in{message};
+        std::string all;
+        for (const std::string_view value : in.group(146, 55)) all += std::string{value} + " ";
+        return in.error() ? std::to_string(in.error()->tag) + ": " + std::to_string(in.error()->reason) : all;
+    };
+    EXPECT_EQ(group("35=V|146=2|55=ACME|55=BOLT|"), "ACME BOLT ");
+    EXPECT_EQ(group("35=V|146=1|55=ACME|"), "ACME ");
+    EXPECT_EQ(group("35=V|146=1|55=ACME|55=BOLT|"), "146: 16");
+    EXPECT_EQ(group("35=V|146=3|55=ACME|55=BOLT|"), "146: 16");
+    EXPECT_EQ(group("35=V|146=0|"), "146: 16");
+    EXPECT_EQ(group("35=V|146=-1|55=ACME|"), "146: 16");
+    EXPECT_EQ(group("35=V|55=ACME|"), "146: 1");
+    EXPECT_EQ(group("35=V|146=two|55=ACME|55=BOLT|"), "146: 6");
+    EXPECT_EQ(group("35=V|146=1|55=ACME|146=1|"), "146: 13");
+}
+
 TEST(FieldReader, the_first_error_stays_and_names_its_tag) {
     struct Case {
         const char* body;

@@ -523,6 +523,37 @@ TEST_F(SessionTest, messages_too_old_for_the_store_are_gap_filled) {
     EXPECT_EQ(value_of(messages[100], 34), "251");
 }
 
+TEST_F(SessionTest, what_is_not_kept_is_sent_once_and_then_gap_filled) {
+    log_on();
+    const auto send_unkept = [this](int number) {
+        session.compose().add(58, number);
+        session.send_unkept("X", now);
+    };
+    send_unkept(1);
+    const std::string first = heard_one();
+    EXPECT_EQ(value_of(first, 35), "X");
+    EXPECT_EQ(value_of(first, 34), "2");
+    send_report(2);
+    for (int i = 0; i < 150; ++i) send_unkept(3); // more than the store holds: they push no report out
+    send_report(4);
+    (void)heard();
+    reconnect();
+    send_unkept(5);
+    EXPECT_TRUE(heard().empty()) << "nobody is there";
+    (void)say("A", "98=0|108=30|");
+    (void)heard();
+    (void)say("2", "7=1|16=0|");
+    const auto resent = heard();
+    ASSERT_EQ(resent.size(), 5u);
+    const std::vector<std::pair<const char*, const char*>> expected{
+        {"4", "1"}, {"8", "3"}, {"4", "4"}, {"8", "154"}, {"4", "155"}};
+    for (std::size_t i = 0; i < resent.size(); ++i) {
+        EXPECT_EQ(value_of(resent[i], 35), expected[i].first);
+        EXPECT_EQ(value_of(resent[i], 34), expected[i].second);
+    }
+    EXPECT_EQ(value_of(resent[2], 36), "154");
+}
+
 TEST_F(SessionTest, reports_sent_while_offline_reach_the_peer_by_a_resend) {
     log_on();
     session.connection_lost();

@@ -189,7 +189,9 @@ void Session::on_resend_request(const fix::Message& message, Time now) {
 
 void Session::resend(std::int64_t begin, std::int64_t end, Time now) {
     resend_bytes_ = SIZE_MAX - config_.max_unsent_bytes; // bounded by the store, and one at a time
-    const std::int64_t oldest = next_out_ - static_cast<std::int64_t>(config_.stored_messages);
+    std::int64_t oldest = next_out_;
+    for (const Sent& sent : sent_)
+        if (sent.seq > 0) oldest = std::min(oldest, sent.seq);
     for (std::int64_t seq = begin; seq <= end;) {
         if (const Sent* sent = find_sent(seq)) {
             transmit(sent->type, seq++, sent->body, now, sent->sending_time);

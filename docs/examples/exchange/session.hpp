@@ -40,6 +40,10 @@ public:
     [[nodiscard]] fix::Fields& compose() { return body_.clear(), body_; }
     /// Sends what compose() holds. Without a connection it is kept, to be resent after the next Logon.
     void send(std::string_view msg_type, Time now);
+    /// The same for what is soon out of date: it is not kept, and a resend leaves it out.
+    void send_unkept(std::string_view msg_type, Time now) {
+        if (is_logged_on()) send_admin(msg_type, now);
+    }
     void reject(const fix::Message& message, const fix::FieldError& error, Time now); ///< session-level (35=3)
     /// Starts a Logout; the connection ends with the answer or with the time limit.
     void logout(std::string_view text, Time now);
@@ -47,6 +51,7 @@ public:
     void disconnect(std::string reason);
     /// Appends the bytes to send to `into` and returns whether there were any.
     bool take_output(std::string& into);
+    [[nodiscard]] std::size_t unsent_bytes() const { return output_.size(); }
     /// Called whenever there is output, or a reason to disconnect, that was not there before.
     void set_output_hook(std::function<void()> hook) { on_output_ = std::move(hook); }
     void set_log(std::function<void(std::string_view)> log) { log_ = std::move(log); }

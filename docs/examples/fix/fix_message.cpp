@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace exchange::fix {
 namespace {
@@ -130,6 +131,13 @@ std::optional<std::string_view> Message::find(int tag) const {
     return std::nullopt;
 }
 
+std::vector<std::string_view> Message::all(int tag) const {
+    std::vector<std::string_view> values;
+    for (const Field& field : std::span{fields_}.first(count_))
+        if (field.tag == tag) values.push_back(field.value);
+    return values;
+}
+
 std::optional<std::int64_t> parse_integer(std::string_view text) {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -202,6 +210,14 @@ bool FieldReader::flag(int tag) {
     if (!has(tag)) return false;
     const char value = character(tag);
     return checked<bool>(tag, value == 'Y' || value == 'N' ? std::optional{value == 'Y'} : std::nullopt);
+}
+
+std::vector<std::string_view> FieldReader::group(int count_tag, int tag) {
+    std::vector<std::string_view> values = message_->all(tag);
+    const std::int64_t count = integer(count_tag);
+    if (!error_ && (count < 1 || std::cmp_not_equal(count, values.size())))
+        error_ = FieldError{count_tag, reason::wrong_group_count, "incorrect NumInGroup count"};
+    return values;
 }
 
 std::string& Fields::begin(int tag) {

@@ -30,9 +30,12 @@ enum : int {
     ord_status = 39, ord_type = 40, orig_cl_ord_id = 41, poss_dup_flag = 43, price = 44, ref_seq_num = 45,
     sender_comp_id = 49, sending_time = 52, side = 54, symbol = 55, target_comp_id = 56, text = 58, time_in_force = 59,
     transact_time = 60, encrypt_method = 98, cxl_rej_reason = 102, ord_rej_reason = 103, heart_bt_int = 108,
-    test_req_id = 112, orig_sending_time = 122, gap_fill_flag = 123, reset_seq_num_flag = 141, exec_type = 150,
-    leaves_qty = 151, ref_tag_id = 371, ref_msg_type = 372, session_reject_reason = 373, business_reject_reason = 380,
-    cxl_rej_response_to = 434
+    test_req_id = 112, orig_sending_time = 122, gap_fill_flag = 123, reset_seq_num_flag = 141, no_related_sym = 146,
+    exec_type = 150, leaves_qty = 151, md_req_id = 262, subscription_request_type = 263, market_depth = 264,
+    md_update_type = 265, aggregated_book = 266, no_md_entry_types = 267, no_md_entries = 268, md_entry_type = 269,
+    md_entry_px = 270, md_entry_size = 271, md_update_action = 279, md_req_rej_reason = 281, ref_tag_id = 371,
+    ref_msg_type = 372, session_reject_reason = 373, business_reject_reason = 380, cxl_rej_response_to = 434,
+    ord_status_req_id = 790, appl_queue_depth = 813, appl_queue_resolution = 814
 };
 } // namespace tag
 
@@ -40,7 +43,8 @@ enum : int {
 namespace reason {
 enum : int {
     invalid_tag = 0, required_tag_missing = 1, tag_without_value = 4, value_out_of_range = 5, bad_format = 6,
-    comp_id_problem = 9, sending_time_problem = 10, invalid_msg_type = 11, tag_repeated = 13, other = 99
+    comp_id_problem = 9, sending_time_problem = 10, invalid_msg_type = 11, tag_repeated = 13, wrong_group_count = 16,
+    other = 99
 };
 } // namespace reason
 // clang-format on
@@ -106,6 +110,8 @@ public:
     [[nodiscard]] bool repeats(int tag) const {
         return std::ranges::count(std::span{fields_}.first(count_), tag, &Field::tag) > 1;
     }
+    /// All values of a tag, as a repeating group of one field has them.
+    [[nodiscard]] std::vector<std::string_view> all(int tag) const;
     [[nodiscard]] std::string_view type() const { return find(tag::msg_type).value_or(""); }
 
 private:
@@ -130,6 +136,8 @@ public:
     Decimal decimal(int tag);
     Time time(int tag);
     bool flag(int tag); ///< Y or N; absent means N
+    /// A repeating group of one field, of which there are as many as `count_tag` says, and at least one.
+    std::vector<std::string_view> group(int count_tag, int tag);
     [[nodiscard]] const std::optional<FieldError>& error() const { return error_; }
 
 private:
