@@ -119,15 +119,17 @@ inline std::string program_from(const char* variable) {
 /// The exchange, listening.
 class ExchangeProcess {
 public:
-    /// `sessions` and `venue` are further members of these objects of the configuration, each with a comma in front.
-    explicit ExchangeProcess(const std::string& sessions = "", const std::string& venue = "")
+    /// These are further members of objects of the configuration, each with a comma in front.
+    explicit ExchangeProcess(const std::string& sessions = "", const std::string& venue = "",
+                             const std::string& limits = "")
         : journal_(folder_.file("journal")), config_(folder_.file("exchange.json")), log_(folder_.file("log")) {
         std::ofstream(config_) << R"({"log": {"level": "info"}, "resources": {
             "venue": {"listen": "127.0.0.1:0", "peers": ["BOT1", "BOT2", "BOT3", "BOT4", "TRADER"], "journal": ")"
                                << journal_ << "\"" << venue << R"(},
             "sessions": {"min_heartbeat_s": 1)"
                                << sessions << R"(},
-            "limits": {"max_quantity": 1000, "price_band_bp": 1000},
+            "limits": {"max_quantity": 1000, "price_band_bp": 1000)"
+                               << limits << R"(},
             "instruments": {"all": [{"symbol": "ACME", "tick": 0.01, "reference": 10000},
                                     {"symbol": "BOLT", "tick": 0.05, "reference": 400}]}}})";
         const std::string port_file = folder_.file("port");

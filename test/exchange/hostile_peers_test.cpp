@@ -12,6 +12,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+bool has_text(const std::string& bytes, const std::string& text) {
+    return with_bars(bytes).find(text) != std::string::npos;
+}
+
 class HostilePeers : public testing::Test {
 protected:
     void SetUp() override { trade(10); }
@@ -59,10 +63,6 @@ protected:
         return all;
     }
 
-    [[nodiscard]] static bool has(const std::string& bytes, const std::string& text) {
-        return with_bars(bytes).find(text) != std::string::npos;
-    }
-
     ExchangeProcess exchange{R"(, "max_unsent_bytes": 65536)", R"(, "logon_timeout_ms": 500, "write_timeout_ms": 500)"};
     TradingPeer seller{exchange.port(), "BOT1"}, buyer{exchange.port(), "BOT2"};
     Peer peer{exchange.port()};
@@ -87,7 +87,7 @@ TEST_F(HostilePeers, garbage_in_a_session_is_ignored) {
     peer.send(garbage(1));
     trade_until_log_says("BOT3: ignoring garbled input");
     peer.send(garbage(2) + message("1", 2, "112=still here|") + message("5", 3, ""));
-    EXPECT_TRUE(has(peer.read_until("|35=5|"), "|112=still here|"));
+    EXPECT_TRUE(has_text(peer.read_until("|35=5|"), "|112=still here|"));
 }
 
 TEST_F(HostilePeers, truncated_messages_do_nothing) {
@@ -95,15 +95,15 @@ TEST_F(HostilePeers, truncated_messages_do_nothing) {
     {
         Peer cut(exchange.port());
         cut.send(logon() + order.substr(0, order.size() / 2));
-        EXPECT_TRUE(has(cut.read_until("|35=A|"), "|35=A|"));
+        EXPECT_TRUE(has_text(cut.read_until("|35=A|"), "|35=A|"));
     }
     trade_until_log_says("BOT3 is gone: connection lost");
     const std::string missing_middle = order.substr(0, 60) + order.substr(70);
     Peer again(exchange.port());
     again.send(message("A", 1, "98=0|108=30|141=Y|") + missing_middle + message("5", 2, ""));
     const std::string answers = again.read_until("|35=5|");
-    EXPECT_FALSE(has(answers, "|35=8|")) << answers;
-    EXPECT_TRUE(has(answers, "|35=5|")) << answers;
+    EXPECT_FALSE(has_text(answers, "|35=8|")) << answers;
+    EXPECT_TRUE(has_text(answers, "|35=5|")) << answers;
     trade_until_log_says("BOT3: ignoring garbled input");
 }
 
@@ -135,8 +135,8 @@ TEST_F(HostilePeers, wrong_CompIDs_are_sent_away_unanswered) {
     Peer changes(exchange.port());
     changes.send(logon() + message("D", 2, order_fields("1", '1', '0'), "BOT1"));
     const std::string answers = changes.read_all();
-    EXPECT_TRUE(has(answers, "|373=9|")) << with_bars(answers);
-    EXPECT_FALSE(has(answers, "|35=8|"));
+    EXPECT_TRUE(has_text(answers, "|373=9|")) << with_bars(answers);
+    EXPECT_FALSE(has_text(answers, "|35=8|"));
     trade_until_log_says("BOT3: disconnecting: SenderCompID is wrong");
 }
 
@@ -150,7 +150,7 @@ TEST_F(HostilePeers, a_silent_peer_is_asked_and_then_sent_away) {
     peer.send(logon("BOT3", "NEXUS", 1));
     trade_until_log_says("BOT3: disconnecting: silent for 2 s, TestRequest unanswered");
     const std::string answers = peer.read_all();
-    EXPECT_TRUE(has(answers, "|35=1|")) << with_bars(answers);
+    EXPECT_TRUE(has_text(answers, "|35=1|")) << with_bars(answers);
 }
 
 TEST_F(HostilePeers, a_slow_reader_is_sent_away_when_too_much_piles_up) {
@@ -169,6 +169,37 @@ TEST_F(HostilePeers, a_slow_reader_is_sent_away_when_too_much_piles_up) {
     EXPECT_TRUE(log.find("BOT3: disconnecting: slow reader: ") != std::string::npos ||
                 log.find("BOT3: disconnecting: cannot write: ") != std::string::npos)
         << log;
+}
+
+TEST(SlowMarketData, its_reader_is_told_what_it_missed_and_not_sent_away) {
+    ExchangeProcess exchange("", R"(, "write_timeout_ms": 60000)");
+    Peer reader(exchange.port(), 65'536), trader(exchange.port());
+    std::string requests = logon();
+    for (int i = 0; i < 16; ++i) { // so many that little trade fills what the kernel keeps for us
+        const std::string id = std::to_string(i);
+        requests += message("V", 2 + i, "262=" + id + "|263=1|264=0|265=1|267=3|269=0|269=1|269=2|146=1|55=ACME|");
+    }
+    reader.send(requests);
+    EXPECT_TRUE(has_text(reader.read_until("|262=15|"), "|35=W|"));
+    trader.send(logon("BOT4"));
+    std::int64_t seq = 2;
+    for (int burst = 0; burst < 25; ++burst) {
+        std::string orders;
+        for (int i = 0; i < 200; ++i, ++seq)
+            orders += message("D", seq, order_fields(std::to_string(seq), i % 2 == 0 ? '1' : '2', '0'), "BOT4");
+        trader.send(orders);
+        while (!trader.read(1ms).empty()) continue;
+    }
+    trader.send(message("1", seq, "112=all sent|", "BOT4"));
+    (void)trader.read_until("|112=all sent|");
+    const std::string text = reader.read_until("|814=1|");
+    const std::size_t told = text.find("|813=");
+    ASSERT_NE(told, text.npos) << text.size() << " bytes came" << exchange.log();
+    EXPECT_GT(std::stoul(text.substr(told + 5)), 0U);
+    reader.send(message("1", 18, "112=still here|"));
+    EXPECT_TRUE(has_text(reader.read_until("|112=still here|"), "|112=still here|"));
+    EXPECT_EQ(exchange.stop(), 0);
+    EXPECT_EQ(exchange.log().find("slow reader"), std::string::npos) << exchange.log();
 }
 
 } // namespace

@@ -58,7 +58,20 @@ void expect_ledgers_equal(const Venue& venue, const ReferenceMatcher& reference)
     EXPECT_GT(traded, 0u);
 }
 
+/// What each session has open is what its live orders sum up to.
+void expect_exposures_right(Venue& venue) {
+    std::map<const Session*, Exposure> expected;
+    for (OrderId id = 1; id <= venue.orders.size(); ++id) {
+        const OrderState& state = venue.orders.at(id);
+        const auto& tick = venue.instruments.all[state.instrument].tick;
+        if (state.is_live()) expected[state.owner].add({1, {state.order.price * tick.units * state.leaves()}});
+    }
+    for (const auto& bot : venue.bots)
+        EXPECT_EQ(venue.orders.exposure(*bot->at_server), expected[bot->at_server]) << bot->at_server->peer();
+}
+
 TEST(Replay, reference_matcher_finds_the_fills_and_ledgers_of_random_flows) {
+    std::uint64_t replaced = 0;
     for (unsigned seed = 1; seed <= 40; ++seed) {
         Venue venue{6};
         trade(venue, seed, 400, false);
@@ -67,8 +80,11 @@ TEST(Replay, reference_matcher_finds_the_fills_and_ledgers_of_random_flows) {
         ASSERT_GT(reference.fills.size(), 20u) << "seed " << seed;
         ASSERT_EQ(reference.journalled, reference.fills) << "seed " << seed;
         EXPECT_EQ(venue.orders.totals.fills, reference.fills.size());
+        replaced += venue.orders.totals.replaced;
+        expect_exposures_right(venue);
         expect_ledgers_equal(venue, reference);
     }
+    EXPECT_GT(replaced, 50u);
 }
 
 TEST(Replay, dropped_connections_lose_no_report_and_repeat_none) {
@@ -86,8 +102,10 @@ TEST(Replay, dropped_connections_lose_no_report_and_repeat_none) {
 TEST(Replay, ten_thousand_orders_of_one_seed_give_the_same_journal_twice) {
     const auto run = [](unsigned seed) {
         Venue venue{10};
-        trade(venue, seed, 12'500, true); // four of five actions are orders
+        trade(venue, seed, 13'500, true); // three of four actions are orders
         EXPECT_GE(venue.orders.totals.accepted + venue.orders.totals.refused, 10'000u);
+        EXPECT_GT(venue.orders.totals.replaced, 100u);
+        EXPECT_GT(std::ranges::count(venue.journal.text(), 'R'), 100);
         return std::pair{venue.journal.hash(), venue.journal.lines()};
     };
     const auto first = run(1);

@@ -40,10 +40,33 @@ struct Books {
     std::vector<OrderBook> all;
 };
 
-/// The band around the reference price is counted in hundredths of a percent of it, both edges allowed.
+/// A limit from 1 to `most`, which the reader of the configuration checks.
+template <std::int64_t most>
+struct Count {
+    std::int64_t value = 1;
+    constexpr Count(std::int64_t initial = 1) : value(initial) {}
+    constexpr operator std::int64_t() const { return value; }
+};
+
+/// The band around the reference price is counted in hundredths of a percent of it, both edges allowed. Notional is
+/// money, of all that a session's open orders may still buy and sell; its most is what fix::Decimal has room for.
 struct RiskLimits {
-    Quantity max_quantity = 10'000;
-    std::int64_t price_band_bp = 1'000;
+    Count<1'000'000'000> max_quantity = 10'000;
+    Count<100'000> price_band_bp = 1'000;
+    Count<90'000'000'000> max_notional = 1'000'000'000;
+    Count<1'000'000> max_open_orders = 10'000; ///< of a session
+    [[nodiscard]] Ticks band(const Instrument& instrument) const {
+        return instrument.reference * price_band_bp / 10'000;
+    }
+};
+
+/// What a session has open: orders, and what they cost if all of them are filled.
+struct Exposure {
+    std::int64_t orders = 0;
+    fix::Decimal notional;
+    void add(const Exposure& more) { orders += more.orders, notional.units += more.notional.units; }
+    void remove(const Exposure& less) { orders -= less.orders, notional.units -= less.notional.units; }
+    bool operator==(const Exposure&) const = default;
 };
 
 /// OrdRejReason (103) and Text (58); `text` is a literal.
@@ -57,11 +80,26 @@ inline std::optional<Refusal> check_risk(const RiskLimits& limits, const Instrum
     if (order.quantity <= 0) return Refusal{13, "quantity is not positive"};
     if (order.quantity > limits.max_quantity) return Refusal{3, "quantity above the limit"};
     if (order.type == OrderType::limit) {
-        const Ticks width = instrument.reference * limits.price_band_bp / 10'000;
+        const Ticks width = limits.band(instrument);
         if (order.price <= 0) return Refusal{99, "price is not positive"};
         if (order.price < instrument.reference - width || order.price > instrument.reference + width)
             return Refusal{99, "price outside the band around the reference price"};
     }
+    return std::nullopt;
+}
+
+/// Whether a session that has `others` open may add `left` of this order, which has passed check_risk(). A market order
+/// counts at the dearest price of the band, since no order rests beyond it.
+inline std::optional<Refusal> check_exposure(const RiskLimits& limits, const Instrument& instrument,
+                                             const NewOrder& order, Quantity left, const Exposure& others) {
+    const Ticks price = order.type == OrderType::limit ? order.price : instrument.reference + limits.band(instrument);
+    std::int64_t notional = 0;
+    if (__builtin_mul_overflow(price, instrument.tick.units, &notional) ||
+        __builtin_mul_overflow(notional, left, &notional) ||
+        __builtin_add_overflow(notional, others.notional.units, &notional) ||
+        notional > limits.max_notional * fix::Decimal::one)
+        return Refusal{3, "notional of the open orders above the limit"};
+    if (order.may_rest() && others.orders >= limits.max_open_orders) return Refusal{3, "too many open orders"};
     return std::nullopt;
 }
 } // namespace exchange

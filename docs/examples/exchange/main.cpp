@@ -34,9 +34,10 @@ int main(int argc, char** argv) try {
     (void)world.res_mut<exchange::Journal>()->flush();
     const auto totals = world.res<exchange::Orders>()->totals;
     log.set_level(nexus::LogLevel::info); // the last line is written whatever the level
-    log.info("stopped: {} connections, {} orders accepted, {} refused, {} cancelled, {} fills, journal hash {}",
-             world.res<exchange::Links>()->accepted, totals.accepted, totals.refused, totals.cancelled, totals.fills,
-             world.res<exchange::Journal>()->hash());
+    log.info(
+        "stopped: {} connections, {} orders accepted, {} refused, {} replaced, {} cancelled, {} fills, journal hash {}",
+        world.res<exchange::Links>()->accepted, totals.accepted, totals.refused, totals.replaced, totals.cancelled,
+        totals.fills, world.res<exchange::Journal>()->hash());
 } catch (const std::exception& error) {
     std::fprintf(stderr, "exchange: %s\n", error.what());
     return 1;

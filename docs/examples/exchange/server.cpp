@@ -23,6 +23,7 @@ void transmit(Link& link, nexus::ConstRes<Venue> venue) {
                 rest = rest.subspan(*taken);
             }
         }
+        link.written.notify_all();
         if (link.session->wants_disconnect()) {
             (void)link.stream.shutdown_write(); // the peer reads what there is, then the end; keep_time() sees to it
             return;
@@ -31,7 +32,8 @@ void transmit(Link& link, nexus::ConstRes<Venue> venue) {
 }
 
 /// Gives a message to its session, or finds the session for the first one. False: the connection has to end.
-bool take_in(Link& link, const fix::Message& message, Sessions& sessions, Desk& desk, nexus::Log& log) {
+bool take_in(Link& link, const fix::Message& message, Sessions& sessions, Desk& desk, nexus::TaskGroup& feeds,
+             nexus::Log& log) {
     if (link.session == nullptr) {
         const Sessions::Admission admission = sessions.admit(message);
         if (admission.session == nullptr) {
@@ -43,7 +45,8 @@ bool take_in(Link& link, const fix::Message& message, Sessions& sessions, Desk& 
         link.session->connected(desk.clock->now());
     }
     if (link.session->on_message(message, desk.clock->now()) == Session::Event::application) {
-        desk.act(*link.session, message);
+        if (auto subscription = desk.act(*link.session, message))
+            feeds.spawn({.name = "market data"}, follow, std::move(subscription), std::ref(link.written));
     }
     return true;
 }
@@ -63,7 +66,7 @@ void converse(nexus::TcpStream stream, const std::string& peer, nexus::ConstRes<
         nexus::ResMut<Links> links;
         Link& link;
     } registered{links, link};
-    nexus::TaskGroup writer;
+    nexus::TaskGroup writer, feeds;
     writer.spawn(transmit, std::ref(link));
     fix::Framer framer;
     const auto patience = nexus::now() + std::chrono::milliseconds(venue->logon_timeout_ms);
@@ -87,11 +90,12 @@ void converse(nexus::TcpStream stream, const std::string& peer, nexus::ConstRes<
             } else {
                 auto who = sessions.borrow();
                 auto line = log.borrow();
-                going_on = take_in(link, fix::Message(frame.text), *who, desk, *line);
+                going_on = take_in(link, fix::Message(frame.text), *who, desk, feeds, *line);
             }
         }
         going_on = going_on && !(link.session != nullptr && link.session->wants_disconnect() && !link.ending);
     }
+    feeds.abort_all();
     // What the session still wants to say goes out first; then the writer ends.
     link.over = true;
     link.output.notify_one();
@@ -116,6 +120,20 @@ void keep_time(nexus::ResMut<Sessions> sessions, nexus::ResMut<Links> links, nex
 }
 } // namespace
 
+void follow(std::shared_ptr<Subscription> subscription, nexus::Notify& written, Desk desk) {
+    const std::int64_t most = desk.market->limits().max_unread_bytes;
+    nexus::until(subscription->over, [&] {
+        for (;;) {
+            while (std::cmp_greater(subscription->owner->unsent_bytes(), most)) written.wait();
+            auto next = subscription->events.recv();
+            if (!next) return;
+            auto market = desk.market.borrow();
+            auto all_books = desk.books.borrow();
+            market->refresh(*subscription, *next, *desk.instruments, *all_books, desk.clock->now());
+        }
+    });
+}
+
 void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, const nexus::Log& log) {
     const auto venue = config.resource<Venue>("venue").make();
     const auto instruments = config.resource<Instruments>("instruments").make();
@@ -134,6 +152,7 @@ void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, co
     builder.add(Books(instruments));
     builder.add<Orders>();
     builder.add(venue.journal.empty() ? Journal() : Journal::open(venue.journal).value());
+    builder.add(Market(config.resource<MarketLimits>("market_data").make()));
     builder.add<Links>();
     builder.add<WallClock>();
     builder.add(log);

@@ -15,7 +15,8 @@ struct Link {
     Link(nexus::TcpStream connected, std::string from) : stream(std::move(connected)), peer(std::move(from)) {}
     nexus::TcpStream stream;
     std::string peer;
-    nexus::Notify output; ///< the session has bytes to send, or wants to end
+    nexus::Notify output;  ///< the session has bytes to send, or wants to end
+    nexus::Notify written; ///< it had, and they are gone
     Session* session = nullptr;
     bool over = false;
     std::optional<nexus::TimePoint> ending; ///< when the session first wanted to disconnect
@@ -34,13 +35,16 @@ struct Desk {
     nexus::ResMut<Books> books;
     nexus::ResMut<Orders> orders;
     nexus::ResMut<Journal> journal;
+    nexus::ResMut<Market> market;
     nexus::Res<WallClock> clock;
-    void act(Session& from, const fix::Message& message) {
+    /// Returns a subscription that begins with the message: it needs a fiber that runs follow().
+    std::shared_ptr<Subscription> act(Session& from, const fix::Message& message) {
         const Time now = clock->now();
         auto all_books = books.borrow();
         auto all_orders = orders.borrow();
         auto lines = journal.borrow();
-        Gateway{*instruments, *limits, *all_books, *all_orders, *lines}.on_message(from, message, now);
+        auto data = market.borrow();
+        return Gateway{*instruments, *limits, *all_books, *all_orders, *lines, *data}.on_message(from, message, now);
     }
 };
 } // namespace exchange
@@ -50,12 +54,16 @@ struct nexus::inject<exchange::Desk>
     : nexus::inject_members<exchange::Desk, nexus::ConstRes<exchange::Instruments>,
                             nexus::ConstRes<exchange::RiskLimits>, nexus::ResMut<exchange::Books>,
                             nexus::ResMut<exchange::Orders>, nexus::ResMut<exchange::Journal>,
-                            nexus::Res<exchange::WallClock>> {};
+                            nexus::ResMut<exchange::Market>, nexus::Res<exchange::WallClock>> {};
 
 namespace exchange {
-/// Registers Venue, Instruments, RiskLimits, Sessions, Books, Orders, Journal, Links and WallClock. Throws ConfigError
-/// and std::system_error (the journal's file).
+/// Registers Venue, Instruments, RiskLimits, Sessions, Books, Orders, Journal, Market, Links and WallClock. Throws
+/// ConfigError and std::system_error (the journal's file).
 void add_resources(nexus::WorldBuilder& builder, const nexus::Config& config, const nexus::Log& log);
+
+/// The fiber of a subscription, which sends what the market does until the subscription is over. `written` tells that
+/// the session's bytes have gone out: a slow reader gets no more to read, and what it misses becomes a snapshot.
+void follow(std::shared_ptr<Subscription> subscription, nexus::Notify& written, Desk desk);
 
 /// Serves until the shutdown signal: stops accepting, logs everybody out, waits for them for the grace time.
 /// `listening` is told the address. Throws std::system_error when it cannot listen.

@@ -1,6 +1,7 @@
 // What the configuration file says, as plain structs with their JSON form; shared by the venue and its bots.
 #pragma once
 #include "instrument.hpp"
+#include "market_data.hpp"
 #include "session.hpp"
 #include <cmath>
 #include <nexus/config/config.hpp>
@@ -19,7 +20,17 @@ struct Venue {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Venue, listen, comp_id, peers, journal, logon_timeout_ms,
                                                 write_timeout_ms, grace_ms)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RiskLimits, max_quantity, price_band_bp)
+template <std::int64_t most>
+void to_json(nlohmann::json& json, const Count<most>& count) {
+    json = count.value;
+}
+template <std::int64_t most>
+void from_json(const nlohmann::json& json, Count<most>& count) {
+    json.get_to(count.value);
+    if (count < 1 || count > most) throw std::invalid_argument("has to be from 1 to " + std::to_string(most));
+}
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RiskLimits, max_quantity, price_band_bp, max_notional, max_open_orders)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MarketLimits, kept_events, max_subscriptions, max_unread_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SessionConfig, comp_id, min_heartbeat_s, max_heartbeat_s,
                                                 max_unsent_bytes, stored_messages)
 
