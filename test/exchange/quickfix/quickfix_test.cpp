@@ -16,11 +16,16 @@ namespace exchange {
 namespace test {
 namespace {
 
-constexpr char buy = '1', sell = '2', ioc = '3';
+constexpr char buy = '1', sell = '2', ioc = '3', fok = '4';
 
 /// An ExecutionReport's ExecType, OrdStatus, CumQty and LeavesQty: "F 2 10 0".
 std::string outcome(const FIX::Message& report) {
     return value(report, 150) + " " + value(report, 39) + " " + value(report, 14) + " " + value(report, 151);
+}
+
+std::ptrdiff_t count(const std::vector<FIX::Message>& messages, const char* type) {
+    return std::count_if(messages.begin(), messages.end(),
+                         [type](const FIX::Message& message) { return value(message, 35) == type; });
 }
 
 /// An exchange and two clients who are logged on.
@@ -31,11 +36,14 @@ protected:
     }
     void TearDown() override {
         EXPECT_EQ(exchange.stop(), 0) << exchange.log();
+        for (const auto* trader : {first.get(), &b})
+            EXPECT_EQ(count(trader != nullptr ? trader->sent() : std::vector<FIX::Message>{}, "3"), 0)
+                << "QuickFIX finds nothing to reject";
         if (HasFailure()) std::cout << exchange.log() << exchange.journal();
     }
     std::string report(Trader& trader, const std::string& cl_ord_id) { return outcome(trader.take("8", cl_ord_id)); }
 
-    ExchangeProcess exchange;
+    ExchangeProcess exchange{"", "", R"(, "max_notional": 200000, "max_open_orders": 3)"};
     CuttableLine line{exchange.port()};
     std::unique_ptr<Trader> first{new Trader("BOT1", line.port())};
     Trader& a = *first;
@@ -91,6 +99,159 @@ TEST_F(QuickFix, immediate_or_cancel_takes_what_there_is) {
     EXPECT_EQ(report(b, "ioc"), "0 0 0 50");
     EXPECT_EQ(report(b, "ioc"), "F 1 30 20");
     EXPECT_EQ(report(b, "ioc"), "4 4 30 0");
+}
+
+TEST_F(QuickFix, fill_or_kill_takes_all_or_nothing) {
+    a.limit("rest", sell, 30, 100.00);
+    EXPECT_EQ(report(a, "rest"), "0 0 0 30");
+    b.limit("more", buy, 31, 100.00, fok);
+    EXPECT_EQ(report(b, "more"), "0 0 0 31");
+    EXPECT_EQ(report(b, "more"), "4 4 0 0");
+    b.limit("all", buy, 30, 100.00, fok);
+    EXPECT_EQ(report(b, "all"), "0 0 0 30");
+    EXPECT_EQ(report(b, "all"), "F 2 30 0");
+    EXPECT_EQ(report(a, "rest"), "F 2 30 0");
+}
+
+TEST_F(QuickFix, a_replaced_order_goes_on_under_its_new_id) {
+    a.limit("one", buy, 100, 99.50);
+    EXPECT_EQ(report(a, "one"), "0 0 0 100");
+    b.limit("behind", buy, 10, 99.50);
+    EXPECT_EQ(report(b, "behind"), "0 0 0 10");
+    b.limit("taker", sell, 40, 99.50);
+    EXPECT_EQ(report(a, "one"), "F 1 40 60");
+    a.replace("two", "one", buy, 80, 99.50); // less: it stays ahead of the other
+    const FIX::Message replaced = a.take("8", "two");
+    EXPECT_EQ(outcome(replaced), "5 1 40 40");
+    EXPECT_EQ(value(replaced, 41), "one");
+    EXPECT_EQ(value(replaced, 38), "80");
+    b.market("taker 2", sell, 10);
+    EXPECT_EQ(report(a, "two"), "F 1 50 30");
+    a.replace("three", "two", buy, 90, 99.50); // more: it goes behind
+    EXPECT_EQ(report(a, "three"), "5 1 50 40");
+    b.market("taker 3", sell, 10);
+    EXPECT_EQ(report(b, "behind"), "F 2 10 0");
+    a.replace("four", "three", buy, 90, 99.40);
+    EXPECT_EQ(report(a, "four"), "5 1 50 40");
+    a.cancel("five", "four", buy);
+    const FIX::Message cancelled = a.take("8", "five");
+    EXPECT_EQ(outcome(cancelled), "4 4 50 0");
+    EXPECT_EQ(value(cancelled, 41), "four");
+}
+
+TEST_F(QuickFix, replaces_that_cannot_be_are_refused_and_change_nothing) {
+    const auto refusal = [this](const std::string& id) {
+        const FIX::Message refused = a.take("9", id);
+        EXPECT_EQ(value(refused, 434), "2");
+        return value(refused, 102) + " " + value(refused, 39) + " " + value(refused, 58);
+    };
+    a.limit("rest", buy, 100, 99.50);
+    b.limit("taker", sell, 40, 99.50);
+    EXPECT_EQ(report(a, "rest"), "0 0 0 100");
+    EXPECT_EQ(report(a, "rest"), "F 1 40 60");
+    a.replace("1", "never", buy, 100, 99.50);
+    EXPECT_EQ(refusal("1"), "1 8 unknown order");
+    a.replace("2", "rest", buy, 40, 99.50);
+    EXPECT_EQ(refusal("2"), "99 1 as much as the new quantity is filled already");
+    a.replace("3", "rest", buy, 1001, 99.50);
+    EXPECT_EQ(refusal("3"), "2 1 quantity above the limit");
+    a.replace("4", "rest", buy, 100, 111);
+    EXPECT_EQ(refusal("4"), "99 1 price outside the band around the reference price");
+    a.replace("5", "rest", sell, 100, 99.50);
+    EXPECT_EQ(refusal("5"), "99 1 the order has another side");
+    a.replace("6", "rest", buy, 101, 99.50);
+    EXPECT_EQ(report(a, "6"), "5 1 40 61");
+    a.replace("7", "rest", buy, 102, 99.50);
+    EXPECT_EQ(refusal("7"), "99 1 OrigClOrdID is not the order's last ClOrdID");
+    a.cancel("8", "6", buy);
+    EXPECT_EQ(report(a, "8"), "4 4 40 0");
+    a.replace("9", "6", buy, 200, 99.50);
+    EXPECT_EQ(refusal("9"), "0 4 too late");
+}
+
+TEST_F(QuickFix, asks_what_became_of_an_order) {
+    const auto status = [this](const std::string& id) {
+        a.ask_status(id, buy);
+        FIX::Message report;
+        do report = a.take("8", id);
+        while (value(report, 150) != "I" && !value(report, 150).empty());
+        return outcome(report) + (value(report, 103).empty() ? "" : " refused: " + value(report, 58));
+    };
+    EXPECT_EQ(status("rest"), "I 8 0 0 refused: unknown order");
+    a.limit("rest", buy, 100, 99.50);
+    EXPECT_EQ(status("rest"), "I 0 0 100");
+    b.limit("taker", sell, 40, 99.50);
+    EXPECT_EQ(report(b, "taker"), "0 0 0 40");
+    EXPECT_EQ(status("rest"), "I 1 40 60");
+    b.limit("taker 2", sell, 60, 99.50);
+    EXPECT_EQ(report(b, "taker 2"), "0 0 0 60");
+    EXPECT_EQ(status("rest"), "I 2 100 0");
+}
+
+TEST_F(QuickFix, market_data_is_a_snapshot_and_then_what_changes) {
+    using Entries = std::vector<std::string>;
+    b.limit("bid", buy, 10, 99.50);
+    EXPECT_EQ(report(b, "bid"), "0 0 0 10");
+    a.ask_market_data("book", '1');
+    EXPECT_EQ(a.take_entries("W"), Entries{"0 99.5 10"});
+    b.limit("offer", sell, 20, 100.00);
+    EXPECT_EQ(a.take_entries("X"), Entries{"0 1 100 20"});
+    b.replace("less", "offer", sell, 15, 100.00);
+    EXPECT_EQ(a.take_entries("X"), Entries{"1 1 100 15"});
+    b.limit("taker", buy, 5, 100.00, ioc);
+    EXPECT_EQ(a.take_entries("X"), (Entries{"0 2 100 5", "1 1 100 10"}));
+    b.cancel("away", "less", sell);
+    EXPECT_EQ(a.take_entries("X"), Entries{"2 1 100 "});
+    a.ask_market_data("now", '0');
+    EXPECT_EQ(a.take_entries("W"), (Entries{"0 99.5 10", "2 100 5"}));
+
+    a.ask_market_data("book", '2');
+    a.ask_market_data("again", '1'); // answered after the one above
+    EXPECT_EQ(a.take_entries("W").size(), 2u);
+    b.limit("last", sell, 1, 101.00);
+    const FIX::Message refresh = a.take("X");
+    EXPECT_EQ(value(refresh, 262), "again");
+    b.cancel("last away", "last", sell);
+    EXPECT_EQ(value(a.take("X"), 262), "again");
+}
+
+TEST_F(QuickFix, market_data_that_there_is_not_is_refused) {
+    const auto refusal = [this] {
+        const FIX::Message refused = a.take("Y");
+        return value(refused, 262) + " " + value(refused, 281) + " " + value(refused, 58);
+    };
+    a.ask_market_data("1", '1', "NONE");
+    EXPECT_EQ(refusal(), "1 0 unknown symbol");
+    a.ask_market_data("2", '1', "ACME", 5);
+    EXPECT_EQ(refusal(), "2 5 MarketDepth has to be 0, the whole book");
+    a.ask_market_data("3", '7');
+    EXPECT_EQ(refusal(), "3 4 unsupported SubscriptionRequestType");
+    a.ask_market_data("4", '1');
+    EXPECT_TRUE(a.take_entries("W").empty());
+    a.ask_market_data("4", '1');
+    EXPECT_EQ(refusal(), "4 1 duplicate MDReqID");
+}
+
+TEST_F(QuickFix, a_lost_connection_ends_a_subscription_and_reports_are_resent_without_it) {
+    a.ask_market_data("book", '1');
+    EXPECT_TRUE(a.take_entries("W").empty());
+    a.limit("rest", buy, 10, 99.50);
+    EXPECT_EQ(a.take_entries("X").size(), 1u);
+    line.cut();
+    b.limit("taker", sell, 4, 99.50);
+    EXPECT_EQ(report(b, "taker"), "0 0 0 4");
+    ASSERT_TRUE(exchange.logs("BOT1 is gone"));
+    b.limit("taker 2", sell, 6, 99.50);
+    EXPECT_EQ(report(b, "taker 2"), "0 0 0 6");
+    line.mend();
+    EXPECT_EQ(report(a, "rest"), "F 1 4 6");
+    EXPECT_EQ(report(a, "rest"), "F 2 10 0");
+    a.ask_market_data("book", '1'); // the id is free, since the old subscription is gone
+    EXPECT_EQ(a.take_entries("W"), std::vector<std::string>{"2 99.5 6"});
+    for (const FIX::Message& message : a.received()) {
+        const std::string type = value(message, 35);
+        EXPECT_FALSE((type == "W" || type == "X") && value(message, 43) == "Y") << message;
+    }
 }
 
 TEST_F(QuickFix, a_market_order_takes_the_best_prices_first) {
@@ -149,13 +310,36 @@ TEST_F(QuickFix, orders_beyond_the_limits_are_refused_with_the_reason) {
     EXPECT_EQ(refusal("edge"), "duplicate ClOrdID");
 }
 
+TEST_F(QuickFix, what_a_session_has_open_is_limited) {
+    const auto refusal = [this](const std::string& id) {
+        const FIX::Message report = a.take("8", id);
+        EXPECT_EQ(outcome(report), "8 8 0 0");
+        return value(report, 103) + " " + value(report, 58);
+    };
+    a.limit("1", buy, 1000, 100.00);
+    a.limit("2", buy, 990, 100.00);
+    EXPECT_EQ(report(a, "2"), "0 0 0 990");
+    a.limit("3", buy, 11, 100.00);
+    EXPECT_EQ(refusal("3"), "3 notional of the open orders above the limit");
+    a.limit("4", buy, 9, 100.00);
+    EXPECT_EQ(report(a, "4"), "0 0 0 9");
+    a.limit("5", buy, 1, 100.00);
+    EXPECT_EQ(refusal("5"), "3 too many open orders");
+    a.replace("6", "2", buy, 1000, 100.00);
+    EXPECT_EQ(value(a.take("9", "6"), 102), "2");
+    a.cancel("7", "2", buy);
+    EXPECT_EQ(report(a, "7"), "4 4 0 0");
+    a.limit("8", buy, 900, 100.00);
+    EXPECT_EQ(report(a, "8"), "0 0 0 900");
+}
+
 TEST_F(QuickFix, what_the_venue_does_not_do_is_refused_and_disturbs_nothing) {
     FIX::Message request;
-    request.getHeader().setField(FIX::MsgType("H")); // OrderStatusRequest
-    request.setField(FIX::ClOrdID("1"));
+    request.getHeader().setField(FIX::MsgType("AF")); // OrderMassStatusRequest
+    request.setField(FIX::MassStatusReqID("1"));
     a.send(request);
     const FIX::Message refused = a.take("j");
-    EXPECT_EQ(value(refused, 372), "H");
+    EXPECT_EQ(value(refused, 372), "AF");
     EXPECT_EQ(value(refused, 380), "3");
     FIX::Message incomplete;
     incomplete.getHeader().setField(FIX::MsgType("D"));
@@ -193,10 +377,6 @@ TEST_F(QuickFix, a_connection_lost_while_orders_fill_loses_no_report) {
     }
     EXPECT_EQ(report(a, "while away"), "0 0 0 7");
 
-    const auto count = [](const std::vector<FIX::Message>& messages, const char* type) {
-        return std::count_if(messages.begin(), messages.end(),
-                             [type](const FIX::Message& message) { return value(message, 35) == type; });
-    };
     EXPECT_GE(count(a.sent(), "2"), 1) << "QuickFIX asked for what it had missed";
     EXPECT_GE(count(a.received(), "2"), 1) << "the exchange asked for what it had missed";
     std::set<std::string> exec_ids; // no report came twice

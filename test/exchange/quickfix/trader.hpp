@@ -1,14 +1,20 @@
-// A QuickFIX client that remembers every message, both ways, and lets a test wait for one. Its callbacks come on
-// QuickFIX's thread, so the record is behind a mutex.
+// A QuickFIX client that remembers every message, both ways, and lets a test wait for one. QuickFIX itself checks what
+// the exchange sends against fix44.xml and rejects what is not so. Its callbacks come on its own thread, so the record
+// is behind a mutex.
 #pragma once
+
+#include "../exchange_process.hpp"
 
 #include <quickfix/Application.h>
 #include <quickfix/MessageStore.h>
 #include <quickfix/Session.h>
 #include <quickfix/SessionSettings.h>
 #include <quickfix/SocketInitiator.h>
+#include <quickfix/fix44/MarketDataRequest.h>
 #include <quickfix/fix44/NewOrderSingle.h>
+#include <quickfix/fix44/OrderCancelReplaceRequest.h>
 #include <quickfix/fix44/OrderCancelRequest.h>
+#include <quickfix/fix44/OrderStatusRequest.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -21,6 +27,9 @@
 namespace exchange {
 namespace test {
 
+inline std::string value(const FIX::FieldMap& fields, int tag) {
+    return fields.isSetField(tag) ? fields.getField(tag) : "";
+}
 /// The value of a field, "" when the message has none.
 inline std::string value(const FIX::Message& message, int tag) {
     if (message.isSetField(tag)) return message.getField(tag);
@@ -34,7 +43,8 @@ public:
         : id_("FIX.4.4", name, "NEXUS") {
         std::stringstream text;
         text << "[DEFAULT]\nConnectionType=initiator\nReconnectInterval=1\nHeartBtInt=30\nSocketNodelay=Y\n"
-             << "StartTime=00:00:00\nEndTime=00:00:00\nUseDataDictionary=N\nSocketConnectHost=127.0.0.1\n"
+             << "StartTime=00:00:00\nEndTime=00:00:00\nSocketConnectHost=127.0.0.1\n"
+             << "UseDataDictionary=Y\nDataDictionary=" << program_from("EXCHANGE_FIX_DICTIONARY") << "\n"
              << "SocketConnectPort=" << port << "\n"
              << further_settings << "[SESSION]\nBeginString=FIX.4.4\nSenderCompID=" << name << "\nTargetCompID=NEXUS\n";
         settings_ = std::make_unique<FIX::SessionSettings>(text);
@@ -64,6 +74,33 @@ public:
         request.set(FIX::Symbol("ACME"));
         send(request);
     }
+    void replace(const std::string& id, const std::string& original, char side, double quantity, double price) {
+        FIX44::OrderCancelReplaceRequest request{FIX::OrigClOrdID(original), FIX::ClOrdID(id), FIX::Side(side),
+                                                 FIX::TransactTime(), FIX::OrdType('2')};
+        request.set(FIX::Symbol("ACME"));
+        request.set(FIX::OrderQty(quantity));
+        request.set(FIX::Price(price));
+        send(request);
+    }
+    void ask_status(const std::string& id, char side) {
+        FIX44::OrderStatusRequest request{FIX::ClOrdID(id), FIX::Side(side)};
+        request.set(FIX::Symbol("ACME"));
+        send(request);
+    }
+    /// Asks for both sides and the trades; `kind`: snapshot 0, subscribe 1, unsubscribe 2.
+    void ask_market_data(const std::string& id, char kind, const std::string& symbol = "ACME", int depth = 0) {
+        FIX44::MarketDataRequest request{FIX::MDReqID(id), FIX::SubscriptionRequestType(kind), FIX::MarketDepth(depth)};
+        request.set(FIX::MDUpdateType(1));
+        for (const char type : {'0', '1', '2'}) {
+            FIX44::MarketDataRequest::NoMDEntryTypes group;
+            group.set(FIX::MDEntryType(type));
+            request.addGroup(group);
+        }
+        FIX44::MarketDataRequest::NoRelatedSym group;
+        group.set(FIX::Symbol(symbol));
+        request.addGroup(group);
+        send(request);
+    }
     void send(FIX::Message& message) { FIX::Session::sendToTarget(message, id_); }
 
     /// The next message received, from the last one taken on, that is of this type and has this ClOrdID ("" for any);
@@ -81,8 +118,22 @@ public:
         return {};
     }
 
-    std::vector<FIX::Message> received() { return copy(received_); }
-    std::vector<FIX::Message> sent() { return copy(sent_); }
+    /// The entries of the next snapshot (W) or refresh (X): "0 1 100 5" is a new offer of 5 at 100.
+    std::vector<std::string> take_entries(const std::string& type) {
+        const FIX::Message message = take(type);
+        std::vector<std::string> entries;
+        for (int i = 1; i <= static_cast<int>(message.groupCount(FIX::FIELD::NoMDEntries)); ++i) {
+            FIX::Group entry(FIX::FIELD::NoMDEntries,
+                             type == "X" ? FIX::FIELD::MDUpdateAction : FIX::FIELD::MDEntryType);
+            message.getGroup(static_cast<unsigned>(i), entry);
+            entries.emplace_back(type == "X" ? value(entry, 279) + " " : "");
+            entries.back() += value(entry, 269) + " " + value(entry, 270) + " " + value(entry, 271);
+        }
+        return entries;
+    }
+
+    std::vector<FIX::Message> received() const { return copy(received_); }
+    std::vector<FIX::Message> sent() const { return copy(sent_); }
 
     void onCreate(const FIX::SessionID&) override {}
     void onLogon(const FIX::SessionID&) override {}
@@ -113,7 +164,7 @@ private:
         into.push_back(message);
         news_.notify_all();
     }
-    std::vector<FIX::Message> copy(const std::vector<FIX::Message>& from) {
+    std::vector<FIX::Message> copy(const std::vector<FIX::Message>& from) const {
         const std::lock_guard<std::mutex> lock(mutex_);
         return from;
     }
@@ -121,7 +172,7 @@ private:
     FIX::SessionID id_;
     FIX::MemoryStoreFactory store_;
     std::unique_ptr<FIX::SessionSettings> settings_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable news_;
     std::vector<FIX::Message> received_, sent_;
     std::size_t taken_ = 0;
