@@ -31,7 +31,26 @@ TEST(Bots, journal_and_ledgers_agree_with_the_reference_matcher) {
     }
     EXPECT_EQ(counted.size(), 4U);
     EXPECT_TRUE(counted == reference.positions) << content_of(ledgers) << exchange.log() << content_of(output);
-    EXPECT_NE(exchange.journal().find("\nC "), std::string::npos) << "the bots cancel, too";
+    for (const char* kind : {"\nC ", "\nR "}) // the bots cancel and replace, too
+        EXPECT_NE(exchange.journal().find(kind), std::string::npos) << kind;
+    // The first bot's market data is over with its session; the others may go on trading for a moment.
+    const std::string text = content_of(output);
+    const auto at = text.find("market data: ");
+    ASSERT_NE(at, std::string::npos) << text;
+    const std::size_t trades = std::stoul(text.substr(at + 13));
+    EXPECT_GT(trades, 100U);
+    EXPECT_LE(trades, reference.fills.size());
+}
+
+TEST(Exchange, does_not_start_with_limits_out_of_range) {
+    try {
+        const ExchangeProcess exchange("", "", R"(, "max_notional": 0, "max_open_orders": 2000000)");
+        FAIL() << exchange.log();
+    } catch (const std::runtime_error& failure) {
+        const std::string text = failure.what();
+        EXPECT_NE(text.find("/resources/limits/max_notional"), std::string::npos) << text;
+        EXPECT_NE(text.find("/resources/limits/max_open_orders"), std::string::npos) << text;
+    }
 }
 
 TEST(Bots, without_fills_or_without_an_exchange_they_fail) {

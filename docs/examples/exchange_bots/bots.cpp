@@ -1,6 +1,7 @@
 // exchange_bots --connect HOST:PORT [--seconds N] [--bots N] [--rate N] [--config FILE] [--ledgers FILE]
 // An open loop load: each bot is a FIX session that sends at a fixed rate, whatever the venue does, and counts the
-// latency of an order from the moment at which it should have been sent to its first ExecutionReport.
+// latency of an order from the moment at which it should have been sent to its first ExecutionReport. The first bot
+// also subscribes to the trades of all instruments.
 #include "ledger.hpp"
 #include "session.hpp"
 #include "settings.hpp"
@@ -24,9 +25,15 @@ struct Load {
 /// What all bots have seen.
 struct Tape {
     std::uint64_t orders = 0, fills = 0, errors = 0;
-    std::uint64_t unanswered = 0;          ///< sent, and no report yet
-    nexus::base::Histogram latency, total; ///< of the present second; of those before it
+    std::uint64_t unanswered = 0;            ///< sent, and no report yet
+    std::uint64_t trades = 0, snapshots = 0; ///< of the market data
+    nexus::base::Histogram latency, total;   ///< of the present second; of those before it
     std::map<std::string, Ledger> ledgers;
+};
+
+/// What a cancel or replace has to say about an order.
+struct Open {
+    std::string symbol, side;
 };
 
 struct Bot {
@@ -41,7 +48,7 @@ struct Bot {
     std::string name;
     Ledger ledger;
     std::unordered_map<std::string, nexus::TimePoint> sent; ///< by ClOrdID, until the first report
-    std::string last_id, last_symbol, last_side;            ///< of the order accepted last
+    std::map<std::string, Open> open;                       ///< by ClOrdID, those that nothing is asked about
 };
 
 namespace {
@@ -52,14 +59,17 @@ void transmit(Bot& bot) {
             if (!bot.stream.write_all(bytes)) return;
 }
 
-/// Books an ExecutionReport or OrderCancelReject.
+/// Books an ExecutionReport, an OrderCancelReject or market data.
 void book(Bot& bot, const fix::Message& message, const Instruments& instruments, Tape& tape) {
+    if (message.type() == "W") return void(++tape.snapshots);
+    if (message.type() == "X") return void(tape.trades += message.all(fix::tag::md_entry_type).size());
     const auto value = [&](int tag) { return std::string(message.find(tag).value_or("")); };
     const std::string type = value(fix::tag::exec_type), id = value(fix::tag::cl_ord_id);
     const bool is_report = message.type() == "8" && bot.ledger.book_report(message, instruments);
     if (!is_report && message.type() != "9") ++tape.errors; // cancels may come too late
     if (type == "F") ++tape.fills;
-    if (type == "0") bot.last_id = id, bot.last_symbol = value(fix::tag::symbol), bot.last_side = value(fix::tag::side);
+    if (type == "0" || type == "5") bot.open[id] = {value(fix::tag::symbol), value(fix::tag::side)};
+    if (message.find(fix::tag::leaves_qty) == "0") bot.open.erase(id);
     const auto first = bot.sent.find(id);
     if (first == bot.sent.end()) return;
     tape.latency.record((nexus::now() - first->second).count());
@@ -86,25 +96,44 @@ void listen(Bot& bot, nexus::ConstRes<Instruments> instruments, nexus::ResMut<Ta
     }
 }
 
-/// An order around the reference price, or the cancel of the last one.
+/// Asks for the trades of all instruments.
+void subscribe(Session& session, const Instruments& instruments, Time now) {
+    fix::Fields& fields = session.compose().add(fix::tag::md_req_id, "trades");
+    fields.add(fix::tag::subscription_request_type, '1').add(fix::tag::market_depth, 0);
+    fields.add(fix::tag::md_update_type, '1').add(fix::tag::no_md_entry_types, 1).add(fix::tag::md_entry_type, '2');
+    fields.add(fix::tag::no_related_sym, instruments.all.size());
+    for (const Instrument& instrument : instruments.all) fields.add(fix::tag::symbol, instrument.symbol);
+    session.send("V", now);
+}
+
+/// An order around the reference price, or the end or another price of an open one; there are never many of them.
 void order(Bot& bot, const Instruments& instruments, std::mt19937_64& random, const std::string& id, Time now) {
-    const Instrument& instrument = instruments.all[random() % instruments.all.size()];
+    constexpr std::size_t most_open = 50;
+    const auto any_price = [&](const Instrument& instrument) {
+        return instrument.to_decimal(instrument.reference + static_cast<Ticks>(random() % 21) - 10);
+    };
     fix::Fields& fields = bot.session.compose().add(fix::tag::cl_ord_id, id).add(fix::tag::transact_time, now);
-    if (!bot.last_id.empty() && random() % 10 == 0) {
-        fields.add(fix::tag::orig_cl_ord_id, bot.last_id).add(fix::tag::symbol, bot.last_symbol);
-        fields.add(fix::tag::side, bot.last_side);
-        return bot.session.send("F", now);
+    const auto dice = random() % 20;
+    if (!bot.open.empty() && (dice < 3 || bot.open.size() > most_open)) {
+        const auto [original, terms] = *bot.open.begin();
+        bot.open.erase(bot.open.begin());
+        fields.add(fix::tag::orig_cl_ord_id, original).add(fix::tag::symbol, terms.symbol);
+        fields.add(fix::tag::side, terms.side);
+        if (dice != 0) return bot.session.send("F", now);
+        fields.add(fix::tag::order_qty, 1 + random() % 100).add(fix::tag::ord_type, '2');
+        fields.add(fix::tag::price, any_price(instruments.all[*instruments.find(terms.symbol)]));
+        return bot.session.send("G", now);
     }
-    const bool market = random() % 20 == 0;
-    const Ticks price = instrument.reference + static_cast<Ticks>(random() % 21) - 10;
+    const bool market = dice == 19;
+    const Instrument& instrument = instruments.all[random() % instruments.all.size()];
     fields.add(fix::tag::symbol, instrument.symbol).add(fix::tag::side, random() % 2 == 0 ? '1' : '2');
     fields.add(fix::tag::order_qty, 1 + random() % 100).add(fix::tag::ord_type, market ? '1' : '2');
-    if (!market) fields.add(fix::tag::price, instrument.to_decimal(price));
-    fields.add(fix::tag::time_in_force, random() % 5 == 0 ? '3' : '0');
+    if (!market) fields.add(fix::tag::price, any_price(instrument));
+    fields.add(fix::tag::time_in_force, "0000000034"[random() % 10]);
     bot.session.send("D", now);
 }
 
-void trade(const Load& load, const std::string& name, nexus::ConstRes<Instruments> instruments,
+void trade(const Load& load, const std::string& name, bool subscribes, nexus::ConstRes<Instruments> instruments,
            nexus::ResMut<Tape> tape, nexus::Res<WallClock> clock, nexus::ShutdownSignal stop) {
     Bot bot(nexus::TcpStream::connect(load.connect).value(), name, load.venue);
     (void)bot.stream.set_nodelay(true);
@@ -115,6 +144,7 @@ void trade(const Load& load, const std::string& name, nexus::ConstRes<Instrument
     nexus::until(stop, [&] {
         while (!bot.session.is_logged_on() && bot.session.is_connected()) nexus::sleep(1ms);
         std::mt19937_64 random(std::hash<std::string>{}(bot.name));
+        if (subscribes) subscribe(bot.session, *instruments, clock->now());
         nexus::Interval beat = nexus::interval(nexus::Duration(1s) / load.rate); // bursts make up for missed ticks
         for (std::uint64_t number = 0; bot.session.is_logged_on(); ++number) {
             const nexus::TimePoint intended = beat.next_tick();
@@ -143,7 +173,7 @@ void print(const std::string& when, std::uint64_t orders, std::uint64_t fills, c
 
 int run(const Load& load, const std::vector<std::string>& names, nexus::ResMut<Tape> tape, nexus::ShutdownSignal stop) {
     nexus::TaskGroup bots;
-    for (const std::string& name : names) bots.spawn(trade, std::cref(load), name);
+    for (const std::string& name : names) bots.spawn(trade, std::cref(load), name, name == names.front());
     nexus::until(stop, [&] {
         std::uint64_t orders = 0, fills = 0;
         for (std::int64_t second = 1; bots.size() > 0 && (load.seconds == 0 || second <= load.seconds); ++second) {
@@ -160,6 +190,7 @@ int run(const Load& load, const std::vector<std::string>& names, nexus::ResMut<T
     auto seen = tape.borrow();
     seen->total.merge(seen->latency);
     print("total:", seen->orders, seen->fills, seen->total);
+    std::cout << "market data: " << seen->trades << " trades, " << seen->snapshots << " snapshots\n";
     std::ofstream ledgers(load.ledgers.empty() ? "/dev/null" : load.ledgers);
     for (const auto& [name, ledger] : seen->ledgers)
         for (const auto& [symbol, position] : ledger.positions)
