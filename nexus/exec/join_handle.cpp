@@ -69,6 +69,12 @@ bool JoinHandleBase::wait() {
     return ended;
 }
 
+bool JoinHandleBase::settle_while_unwinding() noexcept {
+    if (task_->outcome == Outcome::value || !Executor::in_fiber() || !Executor::current()->unwinding()) return false;
+    drop(true);
+    return true;
+}
+
 void JoinHandleBase::check_outcome() {
     if (task_->outcome == Outcome::value) return;
     const std::exception_ptr failure = std::exchange(task_->failure, nullptr);

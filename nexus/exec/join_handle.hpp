@@ -79,6 +79,8 @@ protected:
     explicit JoinHandleBase(Task& task) noexcept : task_(&task) {}
     /// Throws UsageError for an empty handle.
     [[nodiscard]] TaskView task(const char* operation) const;
+    /// True when the fiber has failed and the joiner unwinds: then this let go of it.
+    bool settle_while_unwinding() noexcept;
     /// Rethrows the fiber's exception, throws TaskAborted; returns when there is a value.
     void check_outcome();
     /// Drops handle and reference after the output was taken.
@@ -103,7 +105,8 @@ public:
     /// Aborted). Joining an ended fiber works anywhere on the owner thread. Throws UsageError for an empty handle, for
     /// joining oneself, for a second joiner at the same time. While an exception unwinds the joiner it does not wait:
     /// without a value to return (T is void) it returns at once, else it throws TaskAborted, which a destructor that
-    /// joins has to catch; the handle stays valid.
+    /// joins has to catch; the handle stays valid. Nor does it throw then what became of a fiber without a value: that
+    /// would end the process; a fiber's exception goes where those of unjoined fibers go.
     T join() {
         if (!wait()) {
             // The joiner unwinds: it may not wait, and there is no value yet.
@@ -112,6 +115,9 @@ public:
             } else {
                 throw TaskAborted{};
             }
+        }
+        if constexpr (std::is_void_v<T>) {
+            if (settle_while_unwinding()) return;
         }
         check_outcome();
         struct Release {

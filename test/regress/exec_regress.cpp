@@ -377,6 +377,36 @@ TEST(ExecRegress, impossible_sizes_are_refused) {
     EXPECT_EQ(executor.task_count(), 0U);
 }
 
+// --- destructors that join, while an exception unwinds ---
+
+TEST(ExecRegress, a_destructor_may_join_a_fiber_that_was_aborted_or_failed) {
+    Executor executor;
+    int joined = 0;
+    for (const bool fails : {false, true}) {
+        auto parent = executor.spawn_boxed([&joined, fails] {
+            auto child = Executor::current()->spawn_boxed([fails] {
+                if (fails) throw std::runtime_error("of the child");
+                nexus::sleep(1h);
+            });
+            const OnExit join([&] {
+                child.join(); // would end the process if it threw
+                ++joined;
+            });
+            if (!fails) child.abort();
+            nexus::sleep(2h);
+        });
+        executor.poll();
+        executor.poll();
+        parent.abort();
+        if (fails) {
+            EXPECT_THROW(run_dry(executor), std::runtime_error) << "as if nobody had joined";
+        }
+        run_dry(executor);
+        EXPECT_THROW(parent.join(), nexus::TaskAborted);
+    }
+    EXPECT_EQ(joined, 2);
+}
+
 // --- poll() beside threads that wake faster than fibers run ---
 
 TEST(ExecRegress, poll_takes_in_no_more_wakes_than_run_in_a_cycle) {
