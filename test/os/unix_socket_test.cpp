@@ -104,6 +104,9 @@ TEST(UnixSocket, a_process_without_room_for_descriptors_hears_of_it) {
     rlimit none = before;
     none.rlim_cur = 0;
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    if (const Fd another(::dup(pair.first.get())); another) {
+        GTEST_SKIP() << "limits do not bind here, as under Valgrind";
+    }
     std::array<std::byte, 4> buffer{};
     std::array<Fd, 2> room;
     const auto got = receive_with_descriptors(pair.second.get(), buffer, room, 0);
