@@ -2,6 +2,7 @@
 #include "exec_tools.hpp"
 
 #include "nexus/base/atomic.hpp"
+#include "test/system/under_valgrind.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -61,14 +62,7 @@ void operator delete(void* block, std::size_t, std::align_val_t) noexcept { give
 namespace nexus::test {
 std::int64_t blocks_in_use() noexcept { return in_use.load_relaxed(); }
 bool fail_next_allocation() noexcept {
-    static const bool ours = [] { // Valgrind, for one, puts its own operator new in front of this one
-        const std::int64_t before = in_use.load_relaxed();
-        auto* block = new int;
-        asm volatile("" : : "r"(block) : "memory"); // else the compiler does without
-        const bool counted = in_use.load_relaxed() != before;
-        delete block;
-        return counted;
-    }();
+    const bool ours = !under_valgrind(); // which puts its own operator new in front of this one
     fail_next = ours;
     return ours;
 }

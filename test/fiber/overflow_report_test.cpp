@@ -3,6 +3,7 @@
 #include "nexus/exec/executor.hpp"
 #include "nexus/exec/join_handle.hpp"
 #include "nexus/fiber/overflow_report.hpp"
+#include "test/system/under_valgrind.hpp"
 
 #include <gtest/gtest.h>
 
@@ -79,6 +80,7 @@ void fault_outside_any_guard() {
 }
 
 TEST_F(OverflowReportDeathTest, passes_other_faults_to_the_handler_that_was_there) {
+    if (nexus::test::under_valgrind()) GTEST_SKIP() << "it reports the fault itself";
     EXPECT_EXIT(fault_outside_any_guard(), ::testing::ExitedWithCode(3), "the handler before was asked");
 }
 
@@ -99,6 +101,7 @@ TEST_F(OverflowReportDeathTest, restores_the_handler_that_was_there) {
 }
 
 TEST(OverflowReport, leaves_the_process_as_it_found_it) {
+    if (nexus::test::under_valgrind()) GTEST_SKIP() << "it has signal stacks of its own";
     struct sigaction before {};
     struct sigaction during {};
     struct sigaction after {};
