@@ -74,12 +74,15 @@ private:
 /// A Unix socket at any path, however long.
 inline os::Fd bind_raw_unix(int type, std::string_view path) {
     os::Fd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    EXPECT_LE(path.size(), sizeof address.sun_path);
-    std::copy(path.begin(), path.end(), address.sun_path);
-    EXPECT_TRUE(
-        os::bind_raw(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address)); // SAFETY: as bind()
+    struct {
+        sockaddr_un local{};
+        char end = '\0'; // of the longest path, for checkers that read it as a text
+    } address;
+    address.local.sun_family = AF_UNIX;
+    EXPECT_LE(path.size(), sizeof address.local.sun_path);
+    std::copy(path.begin(), path.end(), address.local.sun_path);
+    // SAFETY: as bind() has it.
+    EXPECT_TRUE(os::bind_raw(fd.get(), reinterpret_cast<const sockaddr*>(&address.local), sizeof address.local));
     return fd;
 }
 
