@@ -16,12 +16,13 @@ IoHandle IoHandle::current() {
 
 Reactor& IoHandle::checked(const char* operation) const {
     const Executor* executor = Executor::current();
-    if (executor == nullptr || executor->reactor() != reactor_) {
+    Reactor* reactor = executor == nullptr ? nullptr : executor->reactor();
+    if (reactor == nullptr || reactor->serial() != serial_) {
         throw UsageError(std::string("IoHandle::") + operation +
                          "(): the handle is of another runtime, or of one that "
                          "is gone; take IoHandle::current() where it is used");
     }
-    return *reactor_;
+    return *reactor;
 }
 
 Result<void> IoHandle::register_source(IoSource& source) const {

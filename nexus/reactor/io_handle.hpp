@@ -38,10 +38,10 @@ public:
     [[nodiscard]] std::size_t source_count() const;
 
 private:
-    explicit IoHandle(Reactor& reactor) noexcept : reactor_(&reactor) {}
+    explicit IoHandle(const Reactor& reactor) noexcept : serial_(reactor.serial()) {}
     [[nodiscard]] Reactor& checked(const char* operation) const;
 
-    Reactor* reactor_; ///< compared before it is followed
+    std::uint64_t serial_; ///< not an address: another reactor may come to lie where this one was
 };
 
 } // namespace nexus

@@ -94,8 +94,18 @@ void IoSource::forget() noexcept {
 
 // --- Reactor ---
 
+namespace {
+
+std::uint64_t next_serial() noexcept {
+    static constinit base::Atomic<std::uint64_t> last{0};
+    // SAFETY: relaxed; only that no two are alike matters, so it has no partner.
+    return last.fetch_add_relaxed(1) + 1;
+}
+
+} // namespace
+
 Reactor::Reactor(Executor& executor, std::size_t event_capacity)
-    : executor_(executor), epoll_(os::Epoll::create().value()), events_(event_capacity) {}
+    : serial_(next_serial()), executor_(executor), epoll_(os::Epoll::create().value()), events_(event_capacity) {}
 
 Reactor::~Reactor() {
     while (IoSource* source = sources_.front()) remove(*source, true);

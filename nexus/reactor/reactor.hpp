@@ -122,6 +122,8 @@ public:
     std::size_t poll(int timeout_ms);
     [[nodiscard]] int fd() const noexcept { return epoll_.fd(); }
     [[nodiscard]] std::size_t source_count() const noexcept { return live_; }
+    /// No other reactor of this process has or had it.
+    [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
 
 private:
     friend class IoSource;
@@ -139,6 +141,7 @@ private:
     [[nodiscard]] Result<void> watch_out(IoSource& source, bool on, const char* operation) noexcept;
     void dispatch(const epoll_event& event) noexcept;
 
+    const std::uint64_t serial_;
     Executor& executor_;
     os::Epoll epoll_;
     std::vector<epoll_event> events_;

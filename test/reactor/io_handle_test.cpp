@@ -100,16 +100,14 @@ TEST(IoHandle, the_error_of_registering_is_returned) {
 
 TEST(IoHandle, H20_one_of_another_runtime_or_of_one_that_is_gone_is_a_mistake) {
     std::optional<IoHandle> old;
-    {
-        Loop first;
-        first.run([&] { old = IoHandle::current(); });
-        EXPECT_THROW((void)old->source_count(), UsageError) << "outside the loop";
-    }
+    std::optional<Loop> loop(std::in_place);
+    loop->run([&] { old = IoHandle::current(); });
+    EXPECT_THROW((void)old->source_count(), UsageError) << "outside the loop";
     os::EventFd event = os::EventFd::create().value();
     IoSource source(event.fd());
-    Loop filler; // takes the place where the first one was
-    Loop other;
-    other.run([&] {
+    loop.reset();
+    loop.emplace(); // where the first one was
+    loop->run([&] {
         EXPECT_THROW((void)old->register_source(source), UsageError);
         EXPECT_THROW(old->deregister(source), UsageError);
     });
