@@ -6,6 +6,15 @@
 
 namespace nexus::detail {
 
+namespace {
+
+[[noreturn]] void throw_may_not_wait(const char* what) {
+    throw UsageError(std::string(what) + "() would have to wait while an exception unwinds, or at the end of a fiber "
+                                         "that has to stop: ask get() there");
+}
+
+} // namespace
+
 OnceGate::Waiter::Waiter(OnceGate& gate, Executor& executor, bool can_make) noexcept
     : who_(executor), can_make_(can_make) {
     gate.waiters_.push_back(*this);
@@ -31,11 +40,13 @@ void OnceGate::wait(Executor& executor, bool can_make, const char* what) {
         throw UsageError(std::string(what) + "() from within the initialiser of the same cell: it would wait for "
                                              "itself; compute the value from something else");
     }
-    if (executor.unwinding()) {
-        throw UsageError(std::string(what) + "() would have to wait while an exception unwinds: ask get() there");
+    const bool unwinds = executor.unwinding();
+    if (unwinds || (executor.current_task().stop != 0 && stopped(executor, false) != WaitEnd::ready)) {
+        throw_may_not_wait(what);
     }
     const Waiter waiter(*this, executor, can_make);
-    (void)park_until(executor, what, false, [this, &waiter] { return has_value_ || waiter.chosen_; });
+    const WaitEnd end = park_until(executor, what, false, [this, &waiter] { return has_value_ || waiter.chosen_; });
+    if (end != WaitEnd::ready) throw_may_not_wait(what); // asked to stop at its end, or where its shield gave way
 }
 
 } // namespace nexus::detail

@@ -89,7 +89,7 @@ public:
     /// The value. When there is none: runs `make()`, which may suspend, and keeps what it returns; or suspends while
     /// another fiber's does. What it throws comes out here. Throws at the end of a scope (rule 5), also when there is a
     /// value. Throws UsageError from within `make` of the same cell, and where it would have to wait while an exception
-    /// unwinds: take get() there.
+    /// unwinds or at the end of a fiber that has to stop: take get() there.
     template <class Make>
     requires std::is_constructible_v<T, std::invoke_result_t<Make>> T& get_or_init(Make&& make) {
         Executor& executor = Executor::of_current_fiber("OnceCell::get_or_init");
@@ -101,7 +101,7 @@ public:
         return put(std::forward<Make>(make));
     }
     /// Suspends until there is a value, however long nobody makes one. Throws at the end of a scope (rule 5), and
-    /// UsageError where it would have to wait while an exception unwinds.
+    /// UsageError where it would have to wait while an exception unwinds or at the end of a fiber that has to stop.
     T& wait() {
         Executor& executor = Executor::of_current_fiber("OnceCell::wait");
         (void)detail::enter_or_throw(executor, "OnceCell::wait");

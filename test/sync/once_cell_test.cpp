@@ -300,4 +300,71 @@ TEST(OnceCellSelect, is_ready_when_the_value_is_there) {
     EXPECT_EQ(never.waiter_count(), 0U);
 }
 
+/// What the destructor of a closure finds when it waits for a cell that nobody fills.
+struct WaitsAtItsEnd {
+    explicit WaitsAtItsEnd(OnceCell<int>& in, int& seen) noexcept : cell(&in), outcome(&seen) {}
+    WaitsAtItsEnd(WaitsAtItsEnd&& other) noexcept : cell(std::exchange(other.cell, nullptr)), outcome(other.outcome) {}
+    ~WaitsAtItsEnd() {
+        if (cell == nullptr) return;
+        try {
+            *outcome = cell->wait();
+        } catch (const UsageError&) {
+            *outcome = -1;
+        }
+    }
+    OnceCell<int>* cell;
+    int* outcome;
+};
+
+TEST(OnceCell, an_aborted_fiber_that_ends_is_told_that_it_cannot_wait) {
+    OnceCell<int> cell;
+    int outcome = 0;
+    Fibers fibers;
+    auto fiber = fibers.spawn([at_end = WaitsAtItsEnd(cell, outcome)] {});
+    fiber.abort(); // before it began: its closure is destroyed in it
+    fibers.settle();
+    EXPECT_TRUE(fiber.is_finished());
+    EXPECT_EQ(outcome, -1);
+}
+
+TEST(OnceCell, an_abort_ends_the_wait_of_a_fiber_that_ends) {
+    OnceCell<int> cell;
+    int outcome = 0;
+    Fibers fibers;
+    auto fiber = fibers.run([at_end = WaitsAtItsEnd(cell, outcome)] {});
+    EXPECT_EQ(cell.waiter_count(), 1U);
+    fiber.abort();
+    fibers.settle();
+    EXPECT_TRUE(fiber.is_finished());
+    EXPECT_EQ(outcome, -1);
+}
+
+TEST(OnceCell, a_fiber_that_ends_does_not_make_what_another_one_makes) {
+    OnceCell<int> cell;
+    Notify go_on;
+    Fibers fibers;
+    auto maker = fibers.run([&] {
+        return cell.get_or_init([&] {
+            go_on.wait();
+            return 1;
+        });
+    });
+    struct Makes {
+        OnceCell<int>* cell;
+        explicit Makes(OnceCell<int>& in) noexcept : cell(&in) {}
+        Makes(Makes&& other) noexcept : cell(std::exchange(other.cell, nullptr)) {}
+        ~Makes() {
+            if (cell == nullptr) return;
+            EXPECT_THROW((void)cell->get_or_init([] { return 2; }), UsageError);
+        }
+    };
+    auto ending = fibers.run([makes = Makes(cell)] {});
+    ending.abort();
+    fibers.settle();
+    EXPECT_EQ(cell.get(), nullptr);
+    go_on.notify_one();
+    fibers.settle();
+    EXPECT_EQ(maker.join(), 1);
+}
+
 } // namespace
