@@ -30,14 +30,13 @@ std::int64_t deadline_after(Duration delay, const char* what) {
     return time::saturating_add(Executor::of_current_fiber(what).now_ns(), delay.count());
 }
 
-void sleep_until_ns(std::int64_t deadline_ns) {
+bool sleep_until_ns(std::int64_t deadline_ns) {
     Executor& executor = Executor::of_current_fiber("sleep");
     if (deadline_ns <= executor.now_ns()) {
-        wait_or_throw(executor, "sleep", [] { return true; }); // an ended scope shows here too
-        return;
+        return wait_or_throw(executor, "sleep", [] { return true; }); // an ended scope shows here too
     }
     Sleeper sleeper(executor, deadline_ns);
-    wait_or_throw(executor, "sleep", [&sleeper] { return sleeper.fired; });
+    return wait_or_throw(executor, "sleep", [&sleeper] { return sleeper.fired; });
 }
 
 } // namespace detail
@@ -46,9 +45,9 @@ TimePoint event_time() { return detail::from_ns(Runtime::require("event_time").e
 
 TimePoint now() { return detail::from_ns(Runtime::require("now").executor().now_ns()); }
 
-void sleep(Duration delay) { detail::sleep_until_ns(detail::deadline_after(delay, "sleep")); }
+void sleep(Duration delay) { (void)detail::sleep_until_ns(detail::deadline_after(delay, "sleep")); }
 
-void sleep_until(TimePoint deadline) { detail::sleep_until_ns(detail::to_ns(deadline)); }
+void sleep_until(TimePoint deadline) { (void)detail::sleep_until_ns(detail::to_ns(deadline)); }
 
 Interval::Interval(TimePoint start, Duration period) : start_(start), next_(start), period_(period) {
     if (period <= Duration::zero()) throw UsageError("interval: the period must be more than zero");

@@ -25,7 +25,8 @@ namespace detail {
 [[nodiscard]] constexpr TimePoint from_ns(std::int64_t ns) noexcept { return TimePoint(Duration(ns)); }
 /// now() of the running fiber's executor plus `delay`, saturating.
 [[nodiscard]] std::int64_t deadline_after(Duration delay, const char* what);
-void sleep_until_ns(std::int64_t deadline_ns);
+/// False when it was cut short without throwing: the fiber unwinds, or ends and has to stop.
+bool sleep_until_ns(std::int64_t deadline_ns);
 
 } // namespace detail
 

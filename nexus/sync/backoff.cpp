@@ -2,6 +2,7 @@
 
 #include "nexus/base/atomic.hpp"
 #include "nexus/base/usage_error.hpp"
+#include "nexus/sync/detail/park.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -91,8 +92,9 @@ Duration Backoff::next_delay() const {
 bool Backoff::wait_or_give_up() {
     if (is_exhausted()) return false;
     // Without a pause, tries in a destructor would follow each other for as long as nothing else ends them.
-    if (Executor::of_current_fiber("Backoff::wait").unwinding()) return false;
-    sleep(next_delay());
+    Executor& executor = Executor::of_current_fiber("Backoff::wait");
+    if (executor.unwinding() || !detail::enter_or_throw(executor, "Backoff::wait")) return false;
+    if (!detail::sleep_until_ns(detail::deadline_after(next_delay(), "Backoff::wait"))) return false;
     advance();
     return true;
 }

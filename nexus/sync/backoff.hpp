@@ -70,7 +70,8 @@ public:
 
     /// Suspends for next_delay(), then advances. Gives the error back without waiting when the retries are used up or
     /// the deadline has passed (BO-2). Throws at the end of a scope (rule 5); then it has not advanced (BO-6). While an
-    /// exception unwinds nothing waits, so it gives the error back then too, and has not advanced.
+    /// exception unwinds, and at the end of a fiber that has to stop, nothing waits, so it gives the error back then
+    /// too, and has not advanced.
     template <class E>
     [[nodiscard]] boost::system::result<void, Exhausted<std::decay_t<E>>> wait(E&& error) {
         if (!wait_or_give_up()) return Exhausted<std::decay_t<E>>{std::forward<E>(error)};

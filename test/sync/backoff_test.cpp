@@ -319,4 +319,32 @@ TEST(Backoff, exhausted_prints_its_error) {
     fiber.join();
 }
 
+TEST(Backoff, a_fiber_that_has_to_stop_and_ends_gives_up) {
+    Fibers fibers;
+    int tries = 0;
+    struct Destructor {
+        explicit Destructor(int& count) noexcept : tries(&count) {}
+        Destructor(Destructor&& other) noexcept : tries(std::exchange(other.tries, nullptr)) {}
+        ~Destructor() {
+            if (tries == nullptr) return;
+            Backoff backoff; // without a limit
+            do ++*tries;
+            while (backoff.wait("refused").has_value() && *tries < 1000);
+            EXPECT_EQ(backoff.retries(), 0U);
+        }
+        int* tries;
+    };
+    auto aborted = fibers.spawn([at_end = Destructor(tries)] {});
+    aborted.abort(); // before it began: its closure is destroyed in it
+    fibers.settle();
+    EXPECT_TRUE(aborted.is_finished());
+    EXPECT_EQ(tries, 1);
+    auto later = fibers.run([at_end = Destructor(tries)] {});
+    EXPECT_FALSE(later.is_finished()) << "it may wait as long as nobody stops it";
+    later.abort();
+    fibers.settle();
+    EXPECT_TRUE(later.is_finished());
+    EXPECT_EQ(tries, 2);
+}
+
 } // namespace
