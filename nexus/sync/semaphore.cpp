@@ -79,7 +79,7 @@ void Semaphore::serve() noexcept {
     if (!promised) promised_to_ = nullptr;
     const std::size_t kept = promised ? 1 : 0;
     while (TurnWaiter* oldest = waiters_.front()) {
-        if (oldest->amount + kept > available_) return;
+        if (oldest->amount > available_ || oldest->amount + kept > available_) return; // the sum alone might wrap
         grant(*oldest);
         oldest->who.wake();
     }

@@ -6,6 +6,7 @@
 #include "test/sync/fibers.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <stdexcept>
 #include <vector>
@@ -466,6 +467,25 @@ TEST(SemaphoreRandom, nothing_is_lost_or_handed_out_twice) {
         ASSERT_EQ(fibers.alive(), 0U) << "seed " << seed;
         EXPECT_EQ(semaphore.available(), total) << "seed " << seed;
     }
+}
+
+TEST(Semaphore, more_than_there_can_be_waits_whatever_select_has_promised) {
+    Fibers fibers;
+    Semaphore semaphore(0);
+    Notify never;
+    auto chooser = fibers.run([&] {
+        EXPECT_EQ(select(semaphore, never), 0U);
+        semaphore.release(1); // not for the one who waits
+        EXPECT_TRUE(semaphore.try_acquire());
+    });
+    auto greedy = fibers.run([&] { (void)semaphore.acquire(std::numeric_limits<std::size_t>::max()); });
+    semaphore.release(1);
+    fibers.settle();
+    EXPECT_TRUE(chooser.is_finished());
+    EXPECT_FALSE(greedy.is_finished());
+    EXPECT_EQ(semaphore.available(), 2U);
+    greedy.abort();
+    fibers.settle();
 }
 
 } // namespace
