@@ -23,7 +23,7 @@ public:
     /// (H-27). Allocates.
     [[nodiscard]] CancellationToken child() const { return CancellationToken(detail::CancelState::child_of(state_)); }
     /// Cancels this token and its descendants and wakes who waits for them. Idempotent; any thread (CA-3). Does not
-    /// suspend. Allocates room for the wakers once.
+    /// suspend. Allocates nothing.
     void cancel() const { state_->cancel(); }
     /// One load (CA-2).
     [[nodiscard]] bool is_cancelled() const noexcept { return state_->cancelled(); }
