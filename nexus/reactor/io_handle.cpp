@@ -29,10 +29,7 @@ Result<void> IoHandle::register_source(IoSource& source) const {
     return source.attach(checked("register_source"), "register_source");
 }
 
-void IoHandle::deregister(IoSource& source) const {
-    (void)checked("deregister");
-    source.detach();
-}
+void IoHandle::deregister(IoSource& source) const { source.detach_from(checked("deregister"), "deregister"); }
 
 std::size_t IoHandle::source_count() const { return checked("source_count").source_count(); }
 

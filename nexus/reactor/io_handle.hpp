@@ -25,7 +25,7 @@ public:
     /// effect when it is registered here already. Fails as epoll does, and with errc::closed after forget().
     [[nodiscard]] Result<void> register_source(IoSource& source) const;
     /// Ends the registration before its descriptor is closed; fibers that wait on it fail with errc::stopped. It may be
-    /// registered again. No effect when it is not registered.
+    /// registered again. No effect when it is not registered. UsageError when another runtime has it.
     void deregister(IoSource& source) const;
 
     [[nodiscard]] IoReadiness readiness(const IoSource& source) const noexcept {

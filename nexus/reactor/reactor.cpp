@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/epoll.h>
+#include <utility>
 
 namespace nexus {
 namespace {
@@ -14,6 +15,11 @@ namespace {
 constexpr std::uint32_t wakeup_generation = 0xFFFF'FFFF;
 
 constexpr std::uint32_t in_events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+
+[[noreturn]] void throw_in_use(const char* operation) {
+    throw UsageError(std::string(operation) + ": the descriptor is in use by another runtime; a socket belongs to "
+                                              "the runtime whose fiber first waited on it");
+}
 
 constexpr std::uint64_t token(std::uint32_t generation, std::uint32_t slot) noexcept {
     return (std::uint64_t{generation} << 32) | slot;
@@ -27,8 +33,12 @@ Result<void> IoSource::attach(Reactor& reactor, const char* operation) {
     if (forgotten_) return Error(errc::closed, operation);
     if (reactor_ == &reactor) return {};
     if (reactor_ == nullptr) return reactor.add(*this, operation);
-    throw UsageError(std::string(operation) + ": the descriptor is in use by another runtime; a socket belongs to "
-                                              "the runtime whose fiber first waited on it");
+    throw_in_use(operation);
+}
+
+void IoSource::detach_from(const Reactor& reactor, const char* operation) {
+    if (reactor_ != nullptr && reactor_ != &reactor) throw_in_use(operation);
+    detach();
 }
 
 void IoSource::detach() noexcept {
@@ -72,7 +82,7 @@ Result<void> IoSource::wait(Direction direction, const char* operation) {
         ~Delist() { source.delist(direction, me); }
     } delist{*this, direction, me};
     const detail::WaitEnd end = detail::wait_or_fail(executor, operation,
-                                                     [&] { return mine.ready || forgotten_ || reactor_ == nullptr; });
+                                                     [&] { return mine.ready || mine.waiter != &me; });
     if (end != detail::WaitEnd::ready) return Error(detail::to_errc(end), operation);
     if (forgotten_) return Error(errc::closed, operation);
     if (!mine.ready) return Error(errc::stopped, operation);
@@ -150,7 +160,8 @@ void Reactor::remove(IoSource& source, bool deregister) noexcept {
     source.unlink();
     --live_;
     for (IoSource::Side* side : {&source.in_, &source.out_}) {
-        if (side->waiter != nullptr) executor_.wake(*side->waiter);
+        // Its wait is over, even if the source is registered again before it runs.
+        if (detail::Task* waiter = std::exchange(side->waiter, nullptr); waiter != nullptr) executor_.wake(*waiter);
     }
 }
 

@@ -38,6 +38,7 @@ public:
     explicit IoSource(int fd, OutEvents out_events = OutEvents::always) noexcept : fd_(fd), out_events_(out_events) {}
     IoSource(const IoSource&) = delete;
     IoSource& operator=(const IoSource&) = delete;
+    /// Not while a fiber waits, which looks at it once more: forget() it first and let that fiber run.
     ~IoSource() { forget(); }
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
@@ -69,8 +70,9 @@ public:
     /// Registers with `reactor`, unless it is registered there. errc::closed after forget(), or the error of
     /// registering. UsageError when another reactor has it. Waits do it by themselves.
     [[nodiscard]] Result<void> attach(Reactor& reactor, const char* operation);
-    /// Deregisters, but may be registered again; fibers that wait fail with errc::stopped.
-    void detach() noexcept;
+    /// Deregisters, but may be registered again; fibers that wait fail with errc::stopped. UsageError when another
+    /// reactor has it.
+    void detach_from(const Reactor& reactor, const char* operation);
 
     /// For select(): registers (if need be) and makes `waiter` the one to wake; null takes it back.
     [[nodiscard]] Result<void> enlist(Direction direction, detail::Task& waiter, const char* operation);
@@ -78,6 +80,7 @@ public:
 
 private:
     friend class Reactor;
+    void detach() noexcept;
     struct Side {
         detail::Task* waiter = nullptr;
         bool ready = true;

@@ -7,7 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <optional>
+#include <unistd.h>
 
 namespace nexus {
 namespace {
@@ -111,6 +113,42 @@ TEST(IoHandle, H20_one_of_another_runtime_or_of_one_that_is_gone_is_a_mistake) {
         EXPECT_THROW((void)old->register_source(source), UsageError);
         EXPECT_THROW(old->deregister(source), UsageError);
     });
+}
+
+TEST(IoHandle, a_source_that_comes_back_at_once_ends_waits_all_the_same) {
+    for (const Direction direction : {Direction::in, Direction::out}) {
+        Loop loop;
+        os::EventFd event = os::EventFd::create().value();
+        if (direction == Direction::out) { // full
+            constexpr std::uint64_t most = 0xFFFF'FFFF'FFFF'FFFE;
+            ASSERT_EQ(::write(event.fd(), &most, sizeof most), 8);
+        }
+        IoSource source(event.fd(), OutEvents::on_demand);
+        std::optional<Result<void>> outcome;
+        loop.run([&] {
+            source.clear_ready(direction);
+            outcome = source.wait(direction, "test");
+        });
+        ASSERT_FALSE(outcome);
+        loop.run([&] {
+            const IoHandle io = IoHandle::current();
+            io.deregister(source);
+            ASSERT_TRUE(io.register_source(source));
+        });
+        for (int i = 0; i < 3; ++i) loop.turn();
+        ASSERT_TRUE(outcome);
+        EXPECT_EQ(outcome->error(), errc::stopped);
+    }
+}
+
+TEST(IoHandle, a_source_of_another_runtime_is_not_deregistered) {
+    os::EventFd event = os::EventFd::create().value();
+    Loop mine;
+    Loop other;
+    IoSource source(event.fd());
+    other.run([&] { ASSERT_TRUE(IoHandle::current().register_source(source)); });
+    mine.run([&] { EXPECT_THROW(IoHandle::current().deregister(source), UsageError); });
+    EXPECT_EQ(other.reactor.source_count(), 1U);
 }
 
 } // namespace
