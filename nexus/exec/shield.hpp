@@ -70,7 +70,9 @@ private:
 /// Runs `body` on this fiber and returns what it returns. Its waits do not hear an abort nor the end of a scope around
 /// this call, and park even in a destructor that an exception runs; the reason comes out at the next wait after it. Put
 /// a timeout() inside: abort, and whoever waits for this fiber to end, are kept waiting meanwhile. When the runtime is
-/// destroyed there is nothing left to wait for, and shields give way. Throws UsageError outside a fiber.
+/// destroyed there is nothing left to wait for, and shields give way: waits in them that return a Result fail with
+/// errc::cancelled, the first dozens of them, others throw Aborted. So in a destructor use the former, or catch and
+/// drop what leaves the shield. Throws UsageError outside a fiber.
 template <class Body>
 decltype(auto) shield(Body&& body) {
     const detail::Shield guard(Executor::of_current_fiber("shield").current_task(), detail::ShieldKind::user);

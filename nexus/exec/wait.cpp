@@ -8,6 +8,8 @@ namespace {
 
 /// A fiber that catches Aborted this often without ending never will.
 constexpr std::uint16_t swallowed_abort_limit = 1000;
+/// Waits of a fiber that fail where a shield gave way; those after them throw.
+constexpr std::uint16_t failures_in_shield = 64;
 /// Waits that may fail one after the other before the others get their turn.
 constexpr std::uint8_t failed_wait_budget = 64;
 
@@ -34,6 +36,8 @@ WaitEnd stopped(Executor& executor, bool may_fail) {
     }
     if (aborted) {
         if (++me.swallowed_aborts > swallowed_abort_limit) executor.abandon_current();
+        // A shield that gave way: most often this is a destructor, out of which nothing must be thrown.
+        if (may_fail && me.shields != 0 && me.swallowed_aborts <= failures_in_shield) return WaitEnd::cancelled;
         throw Aborted{};
     }
     if (!may_fail) Scope::throw_ended(scope);

@@ -5,7 +5,8 @@
 //   * an ended scope fails the wait at entry, even when it could be satisfied: nothing is taken, nothing is lost;
 //   * after a suspension the condition is looked at first: what was handed over is kept, the reason comes at the next
 //   wait;
-//   * abort throws Aborted; while an exception unwinds, a wait neither throws nor parks;
+//   * abort throws Aborted, except that at teardown waits with a Result fail inside a shield (shield.hpp); while an
+//   exception unwinds, a wait neither throws nor parks;
 //   * waits that are satisfied at once count too, so that a channel or socket that never runs dry starves nobody;
 //   * waits that fail count against the cycle, so a loop that ignores them cannot hang the others.
 #pragma once

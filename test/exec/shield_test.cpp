@@ -288,4 +288,49 @@ TEST(Shield, gives_way_at_teardown) {
     EXPECT_EQ(seen, (std::vector<std::string>{"body", "destructor"}));
 }
 
+// A destructor that nothing unwinds must not throw either.
+TEST(Shield, at_teardown_waits_with_a_result_fail_instead_of_throwing) {
+    std::vector<std::string> seen;
+    {
+        Executor executor;
+        executor
+            .spawn_boxed([&] {
+                {
+                    const AtExit goodbye([&] {
+                        shield([&] {
+                            const auto end = detail::wait_or_fail(executor, "nothing", [] { return false; });
+                            seen.emplace_back(end == detail::WaitEnd::cancelled ? "cut short" : "?");
+                        });
+                    });
+                }
+                seen.emplace_back("behind");
+                park_for_ever();
+                seen.emplace_back("too far");
+            })
+            .detach();
+        settle(executor);
+        executor.shutdown();
+        EXPECT_EQ(executor.shutdown_stats(), ShutdownStats{});
+    }
+    EXPECT_EQ(seen, (std::vector<std::string>{"cut short", "behind"}));
+}
+
+TEST(Shield, at_teardown_code_that_ignores_failures_comes_to_an_end) {
+    int failures = 0;
+    {
+        Executor executor;
+        executor
+            .spawn_boxed([&] {
+                shield([&] {
+                    for (;; ++failures) (void)detail::wait_or_fail(executor, "nothing", [] { return false; });
+                });
+            })
+            .detach();
+        settle(executor);
+        executor.shutdown();
+        EXPECT_EQ(executor.shutdown_stats(), ShutdownStats{});
+    }
+    EXPECT_LT(failures, 1000);
+}
+
 } // namespace
