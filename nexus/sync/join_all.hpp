@@ -45,11 +45,17 @@ void throw_failure(H& handle) {
     if (handle.has_failed()) (void)handle.join();
 }
 
+/// Of a fiber without a value. One that has failed is empty by now if an exception unwinds the caller: see join().
+template <class H>
+void join_if_valid(H& handle) {
+    if (handle.valid()) handle.join();
+}
+
 /// The value, or a monostate for a fiber without.
 template <class H>
 [[nodiscard]] auto take_joined(H& handle) {
     if constexpr (std::is_void_v<Joined<H>>) {
-        handle.join();
+        join_if_valid(handle);
         return std::monostate();
     } else {
         return handle.join();
@@ -67,7 +73,7 @@ auto join_all(Handles&&... handles) {
     (handles.wait(), ...);
     (detail::throw_failure(handles), ...);
     if constexpr ((std::is_void_v<detail::Joined<Handles>> && ...)) {
-        (handles.join(), ...);
+        (detail::join_if_valid(handles), ...);
     } else {
         // Braces: in order.
         return std::tuple<decltype(detail::take_joined(handles))...>{detail::take_joined(handles)...};
@@ -81,7 +87,7 @@ auto join_all(Range&& handles) {
     for (auto& handle : handles) handle.wait();
     for (auto& handle : handles) detail::throw_failure(handle);
     if constexpr (std::is_void_v<T>) {
-        for (auto& handle : handles) handle.join();
+        for (auto& handle : handles) detail::join_if_valid(handle);
     } else {
         std::vector<T> values;
         values.reserve(static_cast<std::size_t>(std::ranges::distance(handles)));

@@ -201,4 +201,35 @@ TEST(JoinHandleWait, ends_with_the_fiber_and_takes_nothing) {
     fiber.join();
 }
 
+TEST(JoinAll, while_an_exception_unwinds_what_became_of_fibers_without_a_value_does_not_matter) {
+    std::vector<JoinHandle<void>> handles;
+    int reported = 0;
+    bool left = false;
+    struct AtEnd {
+        std::vector<JoinHandle<void>>& handles;
+        JoinHandle<void>& one;
+        JoinHandle<void>& other;
+        bool& left;
+        ~AtEnd() {
+            join_all(handles);
+            join_all(one, other);
+            left = true;
+        }
+    };
+    Fibers fibers;
+    fibers.executor().set_on_unhandled([&](const std::exception_ptr&, const char*) { ++reported; });
+    const auto fails = [] { throw std::runtime_error("lost"); };
+    handles.push_back(fibers.run([] {}));
+    handles.push_back(fibers.run(fails));
+    auto one = fibers.run(fails);
+    auto other = fibers.run([] {});
+    auto failing = fibers.run([&] {
+        const AtEnd at_end{handles, one, other, left};
+        throw std::logic_error("x");
+    });
+    EXPECT_TRUE(left);
+    EXPECT_EQ(reported, 2);
+    EXPECT_THROW(failing.join(), std::logic_error);
+}
+
 } // namespace
