@@ -697,4 +697,38 @@ TEST(SpscThreads, receiver_drop_mid_stream) {
     }
 }
 
+/// Waits in its destructor.
+struct LeavesSlowly {
+    explicit LeavesSlowly(Notify& at) noexcept : notify(&at) {}
+    LeavesSlowly(LeavesSlowly&& other) noexcept : notify(std::exchange(other.notify, nullptr)) {}
+    LeavesSlowly& operator=(LeavesSlowly&&) = delete;
+    ~LeavesSlowly() {
+        if (notify != nullptr) notify->wait();
+        notify = nullptr;
+    }
+    Notify* notify;
+};
+
+TEST(Spsc, what_a_dropped_receiver_destroys_reaches_nobody_else) {
+    Fibers fibers;
+    Notify go_on;
+    auto ch = spsc::channel<LeavesSlowly>(4);
+    std::optional<spsc::Receiver<LeavesSlowly>> receiver(std::move(ch.receiver));
+    bool got_empty = false;
+    auto receiving = fibers.run([&] {
+        if (auto got = receiver->recv()) got_empty = got->notify == nullptr;
+    });
+    auto dropping = fibers.spawn([&] {
+        EXPECT_TRUE(ch.sender.try_send(LeavesSlowly(go_on)));
+        receiver.reset();
+    });
+    fibers.settle();
+    EXPECT_FALSE(dropping.is_finished());
+    EXPECT_TRUE(receiving.is_finished());
+    go_on.notify_one();
+    fibers.settle();
+    EXPECT_TRUE(dropping.is_finished());
+    EXPECT_FALSE(got_empty);
+}
+
 } // namespace

@@ -72,9 +72,13 @@ public:
         slots_[at & mask_].value().~T();
         head_.store_release(at + 1); // partner: the acquire in has_room()
     }
-    /// Consumer only. Destroys what there is.
+    /// Consumer only. Destroys what there is. Each value leaves the ring first: its destructor may do anything, also
+    /// let another fiber look here.
     void clear() noexcept {
-        while (front() != nullptr) drop_front();
+        while (T* oldest = front()) {
+            [[maybe_unused]] const T unread(std::move(*oldest));
+            drop_front();
+        }
     }
     /// Consumer only. True until the consumer itself takes it.
     [[nodiscard]] bool has_value() noexcept {
