@@ -121,7 +121,7 @@ class ExchangeProcess {
 public:
     /// These are further members of objects of the configuration, each with a comma in front.
     explicit ExchangeProcess(const std::string& sessions = "", const std::string& venue = "",
-                             const std::string& limits = "")
+                             const std::string& limits = "", const std::string& market_data = "")
         : journal_(folder_.file("journal")), config_(folder_.file("exchange.json")), log_(folder_.file("log")) {
         std::ofstream(config_) << R"({"log": {"level": "info"}, "resources": {
             "venue": {"listen": "127.0.0.1:0", "peers": ["BOT1", "BOT2", "BOT3", "BOT4", "TRADER"], "journal": ")"
@@ -130,6 +130,8 @@ public:
                                << sessions << R"(},
             "limits": {"max_quantity": 1000, "price_band_bp": 1000)"
                                << limits << R"(},
+            "market_data": {"max_subscriptions": 16)"
+                               << market_data << R"(},
             "instruments": {"all": [{"symbol": "ACME", "tick": 0.01, "reference": 10000},
                                     {"symbol": "BOLT", "tick": 0.05, "reference": 400}]}}})";
         const std::string port_file = folder_.file("port");

@@ -53,7 +53,7 @@ public:
     std::string read(std::chrono::milliseconds limit = std::chrono::milliseconds(0)) {
         pollfd waiting{fd_, POLLIN, 0};
         if (poll(&waiting, 1, static_cast<int>(limit.count())) <= 0) return "";
-        char buffer[4096];
+        char buffer[65536];
         const auto got = recv(fd_, buffer, sizeof buffer, 0);
         if (got <= 0) over_ = true;
         return {buffer, got <= 0 ? 0 : static_cast<std::size_t>(got)};

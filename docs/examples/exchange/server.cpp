@@ -167,6 +167,7 @@ void serve(nexus::ConstRes<Venue> venue, nexus::ResMut<Sessions> sessions, nexus
     nexus::until(shutdown, [&] {
         while (auto accepted = listener.accept()) {
             (void)accepted->stream.set_nodelay(true);
+            if (const int most = venue->send_buffer_bytes; most > 0) (void)accepted->stream.set_send_buffer_size(most);
             ++links->accepted;
             nexus::spawn({.name = "connection"}, converse, std::move(accepted->stream), accepted->peer.to_string())
                 .detach();

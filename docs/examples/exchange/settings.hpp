@@ -15,11 +15,12 @@ struct Venue {
     std::vector<std::string> peers; ///< CompIDs that may log on
     std::string journal;            ///< file to append to; empty keeps only the hash
     int logon_timeout_ms = 10'000;
+    int send_buffer_bytes = 0;    ///< that the kernel keeps for a slow reader; 0: as many as it likes, often megabytes
     int write_timeout_ms = 5'000; ///< a reader that takes nothing for so long is disconnected
     int grace_ms = 2'000;         ///< for Logouts when the server stops
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Venue, listen, comp_id, peers, journal, logon_timeout_ms,
-                                                write_timeout_ms, grace_ms)
+                                                send_buffer_bytes, write_timeout_ms, grace_ms)
 template <std::int64_t most>
 void to_json(nlohmann::json& json, const Count<most>& count) {
     json = count.value;
