@@ -6,7 +6,7 @@
 // Defaults: as those of Mutex. Everybody queues in the order of arrival: a reader that comes while a writer waits goes
 // behind it, so a stream of readers does not starve writers, nor the other way round. Readers that are next to each
 // other in the queue are let in together. So a fiber that holds it shared and asks for it shared again waits for ever
-// when a writer came in between: hold one guard.
+// when a writer came in between, and one that asks for it alone always does: hold one guard.
 // Invariants: `writer_` is set or `readers_` is not 0, or nobody waits; whoever waits first could not be let in.
 #pragma once
 
