@@ -250,6 +250,16 @@ TEST(Semaphore, lives_longer_than_its_executor) {
 
 // --- in select() ---
 
+/// Starts two fibers that take a permit each, for good; `got` counts those that have one.
+void two_take_one_each(Fibers& fibers, Semaphore& semaphore, int& got) {
+    for (int i = 0; i < 2; ++i) {
+        (void)fibers.run([&] {
+            semaphore.acquire().forget();
+            ++got;
+        });
+    }
+}
+
 TEST(SemaphoreSelect, promises_one_and_takes_nothing) {
     Fibers fibers;
     Semaphore semaphore(0);
@@ -322,12 +332,7 @@ TEST(SemaphoreSelect, a_lapsed_promise_reaches_the_one_behind_whom_a_release_has
         semaphore.release(); // for the first; the promised one stays, and is not taken
     });
     int got = 0;
-    for (int i = 0; i < 2; ++i) {
-        (void)fibers.run([&] {
-            semaphore.acquire().forget();
-            ++got;
-        });
-    }
+    two_take_one_each(fibers, semaphore, got);
     semaphore.release();
     fibers.settle();
     EXPECT_EQ(got, 2);
@@ -339,12 +344,7 @@ TEST(SemaphoreSelect, what_a_winner_does_not_take_goes_to_the_next) {
     Notify never;
     (void)fibers.run([&] { EXPECT_EQ(select(semaphore, never), 0U); });
     int got = 0;
-    for (int i = 0; i < 2; ++i) {
-        (void)fibers.run([&] {
-            semaphore.acquire().forget();
-            ++got;
-        });
-    }
+    two_take_one_each(fibers, semaphore, got);
     semaphore.release();
     fibers.settle();
     EXPECT_EQ(got, 1);
