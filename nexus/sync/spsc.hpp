@@ -102,7 +102,7 @@ private:
     friend Channel<T> channel<T>(std::size_t capacity);
     explicit Sender(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
-    [[gnu::cold]] Error full() noexcept {
+    [[gnu::noinline]] Error full() noexcept {
         if (!Executor::in_fiber()) try_again_.found_full(state_->pushed());
         return detail::channel_error(errc::full, "try_send");
     }

@@ -24,9 +24,11 @@ struct LocalWaiter {
     Task& task;
 };
 
-/// The errors of channels, out of the way of what is hot.
-[[nodiscard, gnu::cold]] Error channel_error(errc code, const char* operation) noexcept;
-[[nodiscard, gnu::cold]] Error channel_error(WaitEnd end, const char* operation) noexcept;
+/// The errors of channels, out of the way of what is hot. Not marked cold: a full channel is an everyday answer, and
+/// the compiler would move whatever callers do after it out of their functions, whose names reports could not tell
+/// then.
+[[nodiscard]] Error channel_error(errc code, const char* operation) noexcept;
+[[nodiscard]] Error channel_error(WaitEnd end, const char* operation) noexcept;
 
 /// The entry of a wait that returns no Result: throws the reason to stop; false when it has to return at once because
 /// the fiber unwinds.
